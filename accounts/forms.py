@@ -1,0 +1,116 @@
+from django import forms
+from django.contrib.auth import authenticate
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from .addresses import normalise_address
+from .models import User
+from .passwords import Fault, faults
+
+MAX_PASSWORD_INPUT = 4096
+
+
+class PasswordInput(forms.PasswordInput):
+    """A password field with its show/hide button, understood by password managers."""
+
+    def __init__(self, autocomplete):
+        super().__init__(attrs={"autocomplete": autocomplete, "data-show-password": "", "spellcheck": "false"})
+
+
+def password_field(label, autocomplete, **kwargs):
+    return forms.CharField(
+        label=label, strip=False, widget=PasswordInput(autocomplete), max_length=MAX_PASSWORD_INPUT, **kwargs
+    )
+
+
+class LoginForm(forms.Form):
+    """The login of SCREENS: area, address, password; one neutral message for whatever is wrong."""
+
+    area = forms.ChoiceField(
+        label=_("Login area"), choices=User.Area, initial=User.Area.MAILBOX, widget=forms.RadioSelect
+    )
+    address = forms.CharField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    password = password_field(_("Password"), "current-password")
+
+    def __init__(self, *args, request=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.request, self.user_cache = request, None
+
+    def clean(self):
+        if self.errors:
+            return
+        self.user_cache = authenticate(self.request, **self.cleaned_data)
+        if self.user_cache is None:
+            raise ValidationError(
+                _(
+                    "This login did not work. Please check: Is the login area right? Most people choose “single mailbox”. "
+                    "Is the password typed exactly, including capital letters? An initial password that was not changed "
+                    "in time has expired. If you cannot get on, ask your mail administrator (DVB) or our support."
+                ),
+                code="login",
+            )
+
+
+class PasswordChangeForm(forms.Form):
+    """Passwort ändern: all faults of a new password named at once."""
+
+    current_password = password_field(_("Current password:"), "current-password")
+    new_password = password_field(_("New password:"), "new-password")
+    repeated_password = password_field(_("Repeat password:"), "new-password")
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+        if user.initial_password:
+            del self.fields["current_password"]
+
+    def clean_current_password(self):
+        password = self.cleaned_data["current_password"]
+        if not self.user.is_current_password(password):
+            raise ValidationError(_("This is not your current password."), code="current")
+        return password
+
+    def clean_new_password(self):
+        password = self.cleaned_data["new_password"]
+        found = faults(password, self.user.password_context)
+        if self.user.is_current_password(password):
+            found.append(Fault.reused())
+        if found:
+            raise ValidationError([ValidationError(fault.message, code=fault.code) for fault in found])
+        return password
+
+    def clean(self):
+        new, repeated = self.cleaned_data.get("new_password"), self.cleaned_data.get("repeated_password")
+        if new and repeated and new != repeated:
+            self.add_error("repeated_password", _("The two passwords differ. Type the new one again."))
+
+
+class PersonForm(forms.ModelForm):
+    """A DVB, a deputy, a DSB or a colleague, entered by staff; the login area follows from the role."""
+
+    class Meta:
+        model = User
+        fields = ("role", "tenant", "address", "name", "language", "valid_until")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "role" in self.fields:
+            self.fields["role"].choices = [choice for choice in User.Role.choices if choice[0] != User.Role.USER]
+
+    def clean_address(self):
+        return normalise_address(self.cleaned_data["address"])
+
+    def _post_clean(self):
+        self.instance.area = User.Area.KSC
+        super()._post_clean()
+        if not self.errors:
+            try:
+                self.instance.validate_constraints()
+            except ValidationError as error:
+                self.add_error(None, error)

@@ -1,0 +1,119 @@
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, models
+from django.utils import timezone
+
+# A counter forgets everything after this long without a try.
+FORGET_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`free` tries pass at once; each one after that makes the next wait `first`, doubled up to `longest`."""
+
+    free: int
+    first: timedelta
+    longest: timedelta = timedelta(minutes=15)
+
+
+# One mailbox from one network, one network whatever it tries, one mailbox from everywhere (NIST: at most 100).
+PAIR = Limit(free=5, first=timedelta(seconds=30))
+NETWORK = Limit(free=30, first=timedelta(minutes=15))
+ACCOUNT = Limit(free=50, first=timedelta(minutes=15))
+
+# The row's lock makes tries on one counter wait for each other; a try that comes while the brake is on
+# changes nothing and returns no row.
+COUNT = """
+INSERT INTO accounts_brake AS brake (key, tries, last_try, blocked_until)
+VALUES (%(key)s, 1, clock_timestamp(), clock_timestamp())
+ON CONFLICT (key) DO UPDATE SET
+    tries = CASE WHEN brake.last_try < clock_timestamp() - %(forget)s THEN 1 ELSE brake.tries + 1 END,
+    last_try = clock_timestamp(),
+    blocked_until = CASE
+        WHEN brake.last_try < clock_timestamp() - %(forget)s OR brake.tries + 1 < %(free)s THEN clock_timestamp()
+        ELSE clock_timestamp() + least(%(longest)s, %(first)s * power(2, least(brake.tries + 1 - %(free)s, 20)))
+    END
+WHERE brake.blocked_until <= clock_timestamp()
+RETURNING tries
+"""
+
+
+def network_of(ip: str) -> str:
+    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has."""
+    address = ipaddress.ip_address(ip)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return str(ipaddress.ip_network((mapped, 64 if mapped.version == 6 else 32), strict=False))
+
+
+def _key(kind: str, *parts: str) -> str:
+    """Counters name nobody: a keyed hash of what they count."""
+    text = "\0".join((kind, *parts))
+    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+class BrakeQuerySet(models.QuerySet):
+    def count_try(self, *, area: str, address: str, ip: str) -> timedelta | None:
+        """Count one password try before any hashing; None lets it pass, else how long to wait.
+
+        `address` is the canonical form, so that spellings of one address share one counter.
+        """
+        network = network_of(ip or "0.0.0.0")
+        for limit, key in (
+            (NETWORK, _key("network", network)),
+            (PAIR, _key("pair", area, address, network)),
+            (ACCOUNT, _key("account", area, address)),
+        ):
+            if not self._count(limit, key):
+                return self._wait(key)
+        return None
+
+    def forgive(self, *, area: str, address: str, ip: str):
+        """A right password clears the account's counters, never the network's."""
+        network = network_of(ip or "0.0.0.0")
+        self.filter(key__in=[_key("pair", area, address, network), _key("account", area, address)]).delete()
+
+    def forgotten(self):
+        now = timezone.now()
+        return self.filter(last_try__lt=now - FORGET_AFTER, blocked_until__lt=now)
+
+    def _count(self, limit: Limit, key: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                COUNT,
+                {
+                    "key": key,
+                    "forget": FORGET_AFTER,
+                    "free": limit.free,
+                    "first": limit.first,
+                    "longest": limit.longest,
+                },
+            )
+            return cursor.fetchone() is not None
+
+    def _wait(self, key: str) -> timedelta:
+        blocked_until = self.values_list("blocked_until", flat=True).get(key=key)
+        return max(blocked_until - timezone.now(), timedelta(seconds=1))
+
+
+class Brake(models.Model):
+    """One counter of password tries; counted in a transaction of its own, before the hash."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    tries = models.PositiveIntegerField()
+    last_try = models.DateTimeField()
+    blocked_until = models.DateTimeField()
+
+    objects = BrakeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "brake"
+        verbose_name_plural = "brakes"
+        indexes = [models.Index(fields=["last_try"], name="accounts_brake_last_try")]
+
+    def __str__(self):
+        return f"{self.key[:8]}… ({self.tries})"

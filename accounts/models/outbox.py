@@ -1,0 +1,62 @@
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+class OutboxQuerySet(models.QuerySet):
+    def add(self, kind, **payload) -> "OutboxMessage":
+        """Ask for something outside the database, in the transaction that makes it necessary."""
+        return self.create(kind=kind, payload=payload)
+
+    def waiting(self):
+        return self.filter(done_at=None)
+
+    def claim_next(self) -> "OutboxMessage | None":
+        """The next message that is due, locked for this transaction; other workers skip it."""
+        due = self.waiting().filter(due__lte=timezone.now())
+        return due.select_for_update(skip_locked=True).order_by("due", "pk").first()
+
+
+class OutboxMessage(models.Model):
+    """Work for the outside world, done by `manage worker` after commit, retried until it succeeds.
+
+    `payload` holds names and ids as JSON, never a secret.
+    """
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", _("e-mail")
+        END_MAIL_SESSIONS = "end_mail_sessions", _("end mail sessions")
+
+    kind = models.CharField(max_length=32, choices=Kind)
+    payload = models.JSONField(default=dict)
+    due = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=254, blank=True)
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("outbox message")
+        verbose_name_plural = _("outbox")
+        indexes = [
+            models.Index(fields=["due", "id"], name="accounts_outbox_waiting", condition=models.Q(done_at=None))
+        ]
+
+    def __str__(self):
+        return f"{self.kind} #{self.pk}"
+
+    def finish(self):
+        self.done_at, self.last_error = timezone.now(), ""
+        self.save(update_fields=["done_at", "last_error"])
+
+    def postpone(self, error: Exception):
+        """Try again later: after 2, 4, 8 … seconds, at most an hour."""
+        self.tries += 1
+        self.due = timezone.now() + min(timedelta(seconds=2 ** min(self.tries, 12)), LONGEST_PAUSE)
+        self.last_error = type(error).__name__ + ": " + str(error)[:200]
+        self.save(update_fields=["tries", "due", "last_error"])

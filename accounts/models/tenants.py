@@ -1,0 +1,136 @@
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..passwords import Rule
+from ..sorting import SortKey
+from .trail import AuditEvent
+
+
+class TenantQuerySet(models.QuerySet):
+    def visible_to(self, viewer):
+        """Staff see every tenant, everybody else their own."""
+        if not viewer.is_authenticated:
+            return self.none()
+        if viewer.role == viewer.Role.STAFF:
+            return self
+        return self.filter(pk=viewer.tenant_id)
+
+
+class Tenant(models.Model):
+    """A customer of the mail hoster: the wall between two tenants is what the portal guards most."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        SUSPENDED = "suspended", _("suspended")
+
+    class PasswordRule(models.TextChoices):
+        CLASSES = Rule.CLASSES.value, _("15 characters, four classes")
+        PASSPHRASE = Rule.PASSPHRASE.value, _("Passphrase, 25 characters")
+
+    customer_number = models.CharField(
+        _("customer number"),
+        max_length=32,
+        unique=True,
+        error_messages={"unique": _("This customer number is taken. Open the existing customer instead.")},
+    )
+    name = models.CharField(_("name"), max_length=120)
+    sort_key = models.GeneratedField(
+        expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
+    )
+    status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.ACTIVE)
+    max_domains = models.PositiveIntegerField(_("domains at most"), default=5)
+    max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), default=50)
+    max_aliases = models.PositiveIntegerField(_("aliases at most"), default=200)
+    max_storage_mb = models.PositiveIntegerField(
+        _("storage at most (MB)"), default=102_400, help_text=_("Sum of all mailboxes' storage limits.")
+    )
+    initial_password_days = models.PositiveSmallIntegerField(
+        _("initial password valid for (days)"),
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(14)],
+        help_text=_("Counted from the moment the credentials are given out; 14 days at most."),
+    )
+    password_rule = models.CharField(
+        _("password rule"), max_length=16, choices=PasswordRule, default=PasswordRule.CLASSES
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ["sort_key", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(initial_password_days__gte=1, initial_password_days__lte=14),
+                name="accounts_tenant_initial_password_days",
+                violation_error_message=_("An initial password is valid for 1 to 14 days."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "suspended"]), name="accounts_tenant_status_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.name} ({self.customer_number})"
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == self.Status.SUSPENDED
+
+    def suspend(self, *, by):
+        """Stop sign-in and delivery for the whole tenant; both are derived from this one word."""
+        self._set_status(self.Status.SUSPENDED, AuditEvent.Deed.TENANT_SUSPENDED, by)
+
+    def resume(self, *, by):
+        self._set_status(self.Status.ACTIVE, AuditEvent.Deed.TENANT_RESUMED, by)
+
+    def _set_status(self, status, deed, by):
+        old, self.status = self.status, status
+        self.save(update_fields=["status"])
+        AuditEvent.objects.record(deed, self, by=by, tenant=self, old={"status": old}, new={"status": status})
+
+
+class InstallationManager(models.Manager):
+    def current(self) -> "Installation":
+        """The one row, or its defaults where staff have set nothing yet."""
+        return self.first() or Installation()
+
+
+class Installation(models.Model):
+    """What staff set once for the whole installation."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    provider_name = models.CharField(_("provider's name"), max_length=120, blank=True)
+    support_email = models.EmailField(_("support e-mail"), blank=True)
+    support_phone = models.CharField(_("support phone"), max_length=40, blank=True)
+    postmaster_address = models.EmailField(
+        _("postmaster and abuse go to"),
+        blank=True,
+        help_text=_("Mail to postmaster@ and abuse@ of every domain is delivered here."),
+    )
+
+    objects = InstallationManager()
+
+    class Meta:
+        verbose_name = _("installation")
+        verbose_name_plural = _("installation")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(id=1),
+                name="accounts_installation_only_one",
+                violation_error_message=_("There is one installation; change the existing entry."),
+            )
+        ]
+
+    def __str__(self):
+        return self.provider_name or "KundenServiceCenter"
+
+    @property
+    def contact(self) -> str:
+        """Support's e-mail address and phone number in one line; empty when neither is set."""
+        return " · ".join(filter(None, (self.support_email, self.support_phone)))

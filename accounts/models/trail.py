@@ -1,0 +1,103 @@
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..context import current_request
+
+
+class AuditEventManager(models.Manager):
+    def record(self, deed, obj, *, by=None, tenant=None, old=None, new=None) -> "AuditEvent":
+        """Write one deed in the transaction of the deed itself; `old` and `new` never hold a secret.
+
+        `by` is the acting User, or None for the system. `tenant` defaults to the object's own.
+        """
+        request = current_request.get()
+        event = self.create(
+            tenant_id=tenant.pk if tenant else getattr(obj, "tenant_id", None),
+            actor=by,
+            actor_label=str(by) if by else "",
+            actor_role=by.role if by else "system",
+            deed=deed,
+            object_type=obj._meta.label_lower,
+            object_id=str(obj.pk),
+            object_label=str(obj)[:254],
+            old=old or {},
+            new=new or {},
+            request_id=request.request_id,
+        )
+        if request.ip:
+            AuditNetwork.objects.create(event=event, ip=request.ip)
+        return event
+
+
+class AuditEventQuerySet(models.QuerySet):
+    def visible_to(self, viewer):
+        """Staff see all; DVB and DSB their tenant's; a mailbox user sees what was done to or by them."""
+        if not viewer.is_authenticated:
+            return self.none()
+        if viewer.role == viewer.Role.STAFF:
+            return self
+        own = self.filter(tenant_id=viewer.tenant_id)
+        if viewer.role == viewer.Role.USER:
+            return own.filter(models.Q(actor=viewer) | models.Q(object_label=viewer.address))
+        return own
+
+
+class AuditEvent(models.Model):
+    """Who did what to which object, and when. Append-only: the serving role may INSERT and SELECT."""
+
+    class Deed(models.TextChoices):
+        LOGGED_IN = "logged_in", _("logged in")
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+        CREDENTIALS_ISSUED = "credentials_issued", _("credentials given out")
+        PASSWORD_CHANGED = "password_changed", _("password changed")
+        LOCKED = "locked", _("locked")
+        UNLOCKED = "unlocked", _("unlocked")
+        TENANT_SUSPENDED = "tenant_suspended", _("tenant suspended")
+        TENANT_RESUMED = "tenant_resumed", _("tenant resumed")
+
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, null=True, related_name="+", verbose_name=_("tenant"))
+    # A deed outlives the person who did it: no constraint, and the label says who it was.
+    actor = models.ForeignKey(
+        "accounts.User", models.DO_NOTHING, null=True, db_constraint=False, related_name="+", verbose_name=_("who")
+    )
+    actor_label = models.CharField(_("who"), max_length=254, blank=True)
+    actor_role = models.CharField(_("role"), max_length=16)
+    deed = models.CharField(_("deed"), max_length=32, choices=Deed)
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=64)
+    object_label = models.CharField(_("object"), max_length=254)
+    old = models.JSONField(_("before"), default=dict)
+    new = models.JSONField(_("after"), default=dict)
+    request_id = models.CharField(max_length=32, blank=True)
+
+    objects = AuditEventManager.from_queryset(AuditEventQuerySet)()
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit trail")
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="accounts_audit_tenant"),
+            models.Index(fields=["tenant", "object_label", "-id"], name="accounts_audit_object"),
+        ]
+
+    def __str__(self):
+        return f"{self.get_deed_display()}: {self.object_label}"
+
+
+class AuditNetwork(models.Model):
+    """The IP address of a deed, apart from it, so that it can be deleted while the trail stays."""
+
+    event = models.OneToOneField(AuditEvent, models.CASCADE, primary_key=True, related_name="network")
+    ip = models.GenericIPAddressField(_("IP address"))
+
+    class Meta:
+        verbose_name = _("network of a deed")
+        verbose_name_plural = _("networks of deeds")
+
+    def __str__(self):
+        return self.ip

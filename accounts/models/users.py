@@ -1,0 +1,305 @@
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password, verify_password
+from django.db import models, transaction
+from django.db.models import F, Func, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..addresses import display_address, normalise_address
+from ..passwords import PasswordContext, Rule, generate_initial_password
+from ..sorting import SortKey
+from .outbox import OutboxMessage
+from .trail import AuditEvent
+
+# For staff, who have no tenant to say otherwise.
+INITIAL_PASSWORD_DAYS = 14
+
+
+class StaleCredentials(Exception):
+    """The credentials were given out or changed in the meantime; nothing was changed now."""
+
+
+class CredentialState(models.TextChoices):
+    """Where a person stands on the way from a new mailbox to a password of their own."""
+
+    CREATED = "created", _("created")
+    ISSUED = "issued", _("given out")
+    REISSUED = "reissued", _("given out again")
+    LOGGED_IN = "logged_in", _("has logged in")
+    CHANGED = "changed", _("password changed")
+    EXPIRED = "expired", _("expired")
+
+
+class MaySignIn(Func):
+    """The one rule of who may sign in, as the SQL function that the mail servers' views call too."""
+
+    function = "accounts_may_sign_in"
+    output_field = models.BooleanField()
+
+    def __init__(self):
+        super().__init__(
+            F("locked_at"), F("valid_until"), F("initial_password"), F("initial_expires_at"), F("tenant__status")
+        )
+
+
+class UserQuerySet(models.QuerySet):
+    def visible_to(self, viewer):
+        """Staff see everybody; DVB and DSB the mailbox users of their tenant; anybody themselves."""
+        if not viewer.is_authenticated:
+            return self.none()
+        if viewer.role == User.Role.STAFF:
+            return self
+        if viewer.role in (User.Role.DVB, User.Role.DSB):
+            return self.filter(Q(tenant_id=viewer.tenant_id, role=User.Role.USER) | Q(pk=viewer.pk))
+        return self.filter(pk=viewer.pk)
+
+    def colleagues(self):
+        """Everybody who logs in under KundenServiceCenter: staff, DVBs and DSBs."""
+        return self.filter(area=User.Area.KSC)
+
+    def may_get_credentials_from(self, viewer):
+        """A DVB gives credentials to the tenant's mailbox users, staff to colleagues: never to a mailbox."""
+        if viewer.role == User.Role.DVB:
+            return self.filter(tenant_id=viewer.tenant_id, role=User.Role.USER)
+        return self.colleagues() if viewer.role == User.Role.STAFF else self.none()
+
+    def for_sign_in(self):
+        """With the tenant and the answer of `accounts_may_sign_in`, in one query."""
+        return self.select_related("tenant").annotate(may_sign_in=MaySignIn())
+
+    def at_login(self, area, address):
+        """The account behind a login form's area and canonical address, whatever its tenant."""
+        return self.for_sign_in().filter(area=area, address=address).first()
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
+    def get_by_natural_key(self, area, address):
+        return self.get(area=area, address=address)
+
+    def create_person(self, *, role, address, tenant=None, name="", language="de", by=None, **fields) -> "User":
+        """A person without a usable password; credentials are made when they are given out."""
+        area = User.Area.MAILBOX if role == User.Role.USER else User.Area.KSC
+        user = User(
+            area=area, role=role, address=normalise_address(address), tenant=tenant, name=name, language=language, **fields
+        )
+        user.set_unusable_password()
+        with transaction.atomic():
+            user.save()
+            AuditEvent.objects.record(AuditEvent.Deed.CREATED, user, by=by, new={"role": role})
+        return user
+
+
+class User(AbstractBaseUser):
+    """A login: one address in one login area. A person with a mailbox and a DVB account has two."""
+
+    class Area(models.TextChoices):
+        KSC = "ksc", "KundenServiceCenter"
+        MAILBOX = "mailbox", _("single mailbox")
+
+    class Role(models.TextChoices):
+        STAFF = "staff", _("staff")
+        DVB = "dvb", _("DVB (mail administrator)")
+        DSB = "dsb", _("DSB (data protection officer)")
+        USER = "user", _("mailbox user")
+
+    class Language(models.TextChoices):
+        GERMAN = "de", "Deutsch"
+        ENGLISH = "en", "English"
+
+    area = models.CharField(_("login area"), max_length=8, choices=Area)
+    address = models.CharField(_("e-mail address"), max_length=254)
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.PROTECT, null=True, blank=True, related_name="people", verbose_name=_("tenant")
+    )
+    role = models.CharField(_("role"), max_length=8, choices=Role)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    sort_key = models.GeneratedField(
+        expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
+    )
+    language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.GERMAN)
+    password_changed_at = models.DateTimeField(_("last password change"), null=True, editable=False)
+    initial_password = models.BooleanField(_("still the initial password"), default=False, editable=False)
+    initial_issued_at = models.DateTimeField(_("given out on"), null=True, editable=False)
+    initial_expires_at = models.DateTimeField(_("valid until"), null=True, editable=False)
+    initial_used_at = models.DateTimeField(_("first login"), null=True, editable=False)
+    initial_issues = models.PositiveIntegerField(_("times given out"), default=0, editable=False)
+    mail_password_enabled = models.BooleanField(_("password opens mail programs"), default=False, editable=False)
+    locked_at = models.DateTimeField(_("locked"), null=True, editable=False)
+    locked_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="+")
+    lock_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
+    valid_until = models.DateField(
+        _("deputy until"), null=True, blank=True, help_text=_("Last day on which a deputy may log in.")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    # Locking is `locked_at`; Django's own switch is not used.
+    is_active = True
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "address"
+    REQUIRED_FIELDS = ["area", "role"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ["sort_key", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["area", "address"],
+                name="accounts_user_area_address",
+                violation_error_message=_("There is already a login with this address in this login area."),
+            ),
+            models.UniqueConstraint(fields=["tenant", "id"], name="accounts_user_tenant_id"),
+            models.CheckConstraint(
+                condition=Q(role="staff", tenant=None) | (~Q(role="staff") & Q(tenant__isnull=False)),
+                name="accounts_user_tenant_unless_staff",
+                violation_error_message=_("Staff belong to no tenant, everybody else to exactly one."),
+            ),
+            models.CheckConstraint(
+                condition=Q(role="user", area="mailbox") | Q(role__in=["staff", "dvb", "dsb"], area="ksc"),
+                name="accounts_user_role_fits_area",
+                violation_error_message=_("Mailbox users log in under “single mailbox”, all others under KundenServiceCenter."),
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_until=None) | Q(role="dvb"),
+                name="accounts_user_only_deputies_end",
+                violation_error_message=_("Only a deputy of the DVB has an end date."),
+            ),
+            models.CheckConstraint(
+                condition=Q(mail_password_enabled=False) | Q(area="mailbox", initial_password=False),
+                name="accounts_user_initial_password_opens_no_mail",
+                violation_error_message=_("An initial password opens only the portal."),
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "role", "sort_key"], name="accounts_user_tenant_role")]
+
+    def __str__(self):
+        return display_address(self.address)
+
+    def natural_key(self):
+        return (self.area, self.address)
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether this person works in one of the two admin sites."""
+        return self.role != self.Role.USER
+
+    @property
+    def is_locked(self) -> bool:
+        return self.locked_at is not None
+
+    @property
+    def credential_state(self) -> CredentialState:
+        if not self.initial_password:
+            return CredentialState.CHANGED if self.password_changed_at else CredentialState.CREATED
+        if self.initial_expires_at <= timezone.now():
+            return CredentialState.EXPIRED
+        if self.initial_used_at:
+            return CredentialState.LOGGED_IN
+        return CredentialState.REISSUED if self.initial_issues > 1 else CredentialState.ISSUED
+
+    @property
+    def password_rule(self) -> Rule:
+        return Rule(self.tenant.password_rule) if self.tenant else Rule.CLASSES
+
+    @property
+    def password_context(self) -> PasswordContext:
+        """What a password of this person must not contain, and the tenant's rule."""
+        names = (self.name, self.tenant.name if self.tenant else "", settings.PRODUCT_NAME)
+        return PasswordContext(rule=self.password_rule, address=self.address, names=tuple(filter(None, names)))
+
+    def has_perm(self, perm, obj=None) -> bool:
+        """Rights follow the role alone; the admin sites ask their own ModelAdmins."""
+        return False
+
+    def has_module_perms(self, app_label) -> bool:
+        return False
+
+    def login_recorded(self):
+        """Note a finished login; the first one with an initial password moves its state on."""
+        if self.initial_password and not self.initial_used_at:
+            self.initial_used_at = timezone.now()
+            self.save(update_fields=["initial_used_at"])
+        AuditEvent.objects.record(AuditEvent.Deed.LOGGED_IN, self, by=self, new={"area": self.area})
+
+    def draw_initial_password(self) -> tuple[str, str]:
+        """A new initial password and its hash; nothing is stored, so draw outside any transaction."""
+        password = generate_initial_password(self.password_context)
+        return password, make_password(password)
+
+    def initial_expiry(self, issued_at: datetime) -> datetime:
+        days = self.tenant.initial_password_days if self.tenant else INITIAL_PASSWORD_DAYS
+        return issued_at + timedelta(days=days)
+
+    def issue_initial_password(self, encoded: str, *, by, issue: int, at: datetime):
+        """Make the drawn password the only valid one; `issue` is how often the caller saw it given out.
+
+        Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
+        """
+        with transaction.atomic():
+            self._swap(
+                User.objects.filter(pk=self.pk, initial_issues=issue),
+                password=encoded,
+                initial_password=True,
+                initial_issued_at=at,
+                initial_expires_at=self.initial_expiry(at),
+                initial_used_at=None,
+                initial_issues=issue + 1,
+                mail_password_enabled=False,
+            )
+            AuditEvent.objects.record(AuditEvent.Deed.CREDENTIALS_ISSUED, self, by=by, new={"issue": issue + 1})
+            self.end_mail_sessions()
+
+    def change_password(self, password: str, *, by):
+        """Replace the password that was just verified by one of the person's own.
+
+        Raises StaleCredentials when another change came first: old or new, never a mixture.
+        """
+        encoded = make_password(password)
+        with transaction.atomic():
+            self._swap(
+                User.objects.filter(pk=self.pk, password=self.password),
+                password=encoded,
+                password_changed_at=timezone.now(),
+                initial_password=False,
+                mail_password_enabled=self.area == self.Area.MAILBOX,
+            )
+            AuditEvent.objects.record(AuditEvent.Deed.PASSWORD_CHANGED, self, by=by)
+            self.end_mail_sessions()
+
+    def refresh_hash(self, password: str):
+        """Store the same password at today's cost, unless it was changed in the meantime."""
+        encoded = make_password(password)
+        if User.objects.filter(pk=self.pk, password=self.password).update(password=encoded):
+            self.password = encoded
+
+    def is_current_password(self, password: str) -> bool:
+        return verify_password(password, self.password)[0]
+
+    def lock(self, *, by, reason=""):
+        """No sign-in to portal or mail; mail is still received, open sessions end."""
+        with transaction.atomic():
+            self.locked_at, self.locked_by, self.lock_reason = timezone.now(), by, reason
+            self.save(update_fields=["locked_at", "locked_by", "lock_reason"])
+            AuditEvent.objects.record(AuditEvent.Deed.LOCKED, self, by=by, new={"reason": reason})
+            self.end_mail_sessions()
+
+    def unlock(self, *, by):
+        with transaction.atomic():
+            self.locked_at, self.locked_by, self.lock_reason = None, None, ""
+            self.save(update_fields=["locked_at", "locked_by", "lock_reason"])
+            AuditEvent.objects.record(AuditEvent.Deed.UNLOCKED, self, by=by)
+
+    def end_mail_sessions(self):
+        if self.area == self.Area.MAILBOX:
+            OutboxMessage.objects.add(OutboxMessage.Kind.END_MAIL_SESSIONS, address=self.address)
+
+    def _swap(self, unchanged, **fields):
+        if not unchanged.update(**fields):
+            raise StaleCredentials(self)
+        for name, value in fields.items():
+            setattr(self, name, value)

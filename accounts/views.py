@@ -1,0 +1,113 @@
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LogoutView
+from django.db import transaction
+from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+from formtools.wizard.forms import ManagementForm
+from two_factor.views import LoginView as WizardLoginView
+
+from .backends import Throttled
+from .forms import LoginForm, PasswordChangeForm
+from .models import StaleCredentials
+from .passwords import rule_hints
+
+
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class LoginView(WizardLoginView):
+    """Login as steps: password now, a second factor where one is set.
+
+    Outside ATOMIC_REQUESTS: the try is counted, the password hashed and the login recorded in
+    transactions of their own, so no exception rolls a counter back and no lock is held while hashing.
+    """
+
+    template_name = "accounts/login.html"
+    form_list = ((WizardLoginView.AUTH_STEP, LoginForm), *WizardLoginView.form_list[1:])
+
+    def dispatch(self, request, *args, **kwargs):
+        if request.user.is_authenticated and request.method in ("GET", "HEAD"):
+            return redirect(self.get_success_url())
+        if request.method in ("GET", "HEAD"):
+            return self.first_page(request)
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Throttled as throttled:
+            return too_many_tries(request, throttled.wait)
+
+    def first_page(self, request):
+        """The empty form, without the wizard's storage: a mere look makes no session."""
+        prefix = self.get_prefix(request)
+        wizard = {
+            "form": LoginForm(prefix=self.AUTH_STEP, request=request),
+            "management_form": ManagementForm(prefix=prefix, initial={"current_step": self.AUTH_STEP}),
+        }
+        return render(request, self.template_name, {"wizard": wizard, "next": self.get_redirect_url()})
+
+    def get_context_data(self, form, **kwargs):
+        return super().get_context_data(form, **kwargs) | {"next": self.get_redirect_url()}
+
+    def post(self, *args, **kwargs):
+        response = super().post(*args, **kwargs)
+        if not self.request.user.is_authenticated and not self.storage.authenticated_user:
+            # A failed try leaves no session row behind.
+            self.request.session.pop(self.prefix, None)
+        return response
+
+    def done(self, form_list, **kwargs):
+        user = self.get_user()
+        with transaction.atomic():
+            previous_login = user.last_login
+            response = super().done(form_list, **kwargs)
+            self.request.session["previous_login"] = previous_login.isoformat() if previous_login else ""
+            self.request.session["tenant"] = user.tenant_id
+            user.login_recorded()
+        return response
+
+
+def too_many_tries(request, wait):
+    seconds = int(wait.total_seconds())
+    context = {"retry_after": seconds, "retry_minutes": -(-seconds // 60)}
+    return render(request, "accounts/throttled.html", context, status=429, headers={"Retry-After": str(seconds)})
+
+
+class PortalLogoutView(LogoutView):
+    """Logout by POST; the browser forgets what it stored of the portal."""
+
+    def post(self, request, *args, **kwargs):
+        response = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+
+@transaction.non_atomic_requests
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_change(request):
+    """Passwort ändern, forced as long as the initial password stands."""
+    forced = request.user.initial_password
+    form = PasswordChangeForm(request.POST if request.method == "POST" else None, user=request.user)
+    if form.is_bound and form.is_valid():
+        try:
+            request.user.change_password(form.cleaned_data["new_password"], by=request.user)
+        except StaleCredentials:
+            messages.error(request, _("Your password was changed elsewhere in the meantime. Please log in again."))
+            return redirect("login")
+        update_session_auth_hash(request, request.user)
+        return redirect("password_changed")
+    context = {"form": form, "forced": forced, "hints": rule_hints(request.user.password_rule)}
+    return render(request, "accounts/password_change.html", context, status=422 if form.is_bound else 200)
+
+
+@require_safe
+def password_changed(request):
+    return render(request, "accounts/password_changed.html")
+
+
+@login_not_required
+@require_safe
+def password_forgotten(request):
+    return render(request, "accounts/password_forgotten.html")

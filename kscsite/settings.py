@@ -1,0 +1,200 @@
+"""All settings, from the environment alone; README lists the variables."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+SECRET_KEY = env("SECRET_KEY")
+DEBUG = env.bool("DEBUG", default=False)
+PRODUCT_NAME = "KundenServiceCenter"
+
+# Where people reach the portal; links, cookies and allowed hosts follow from it, never from a request's Host header.
+BASE_URL = env("BASE_URL").rstrip("/")
+_base = urlsplit(BASE_URL)
+HTTPS = _base.scheme == "https"
+LOOPBACK = _base.hostname in ("localhost", "127.0.0.1", "::1")
+if not _base.hostname or not (HTTPS or (_base.scheme == "http" and LOOPBACK)):
+    raise ImproperlyConfigured("BASE_URL must be an https:// address; plain http is for localhost only.")
+if DEBUG and HTTPS:
+    raise ImproperlyConfigured("DEBUG and an https BASE_URL do not go together.")
+ALLOWED_HOSTS = [_base.hostname]
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+
+INSTALLED_APPS = [
+    "kscsite",
+    "filters",
+    "mailboxes",
+    "accounts",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "csp",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "two_factor",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "kscsite.middleware.fixed_headers",
+    "accounts.middleware.request_context",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.session_life",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.middleware.ForcedChange",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "kscsite.urls"
+WSGI_APPLICATION = "kscsite.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context_processors.installation",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+
+
+def database(variable):
+    """A database URL; a socket folder stands percent-encoded in the host's place, as libpq has it."""
+    parsed = env.db_url(variable, engine="django.db.backends.postgresql")
+    return parsed | {"HOST": unquote(parsed["HOST"])}
+
+
+# The serving role may not change the schema; the owner migrates and makes test databases.
+_server = {
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        "connect_timeout": 5,
+        "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    },
+}
+DATABASES = {
+    "default": database("DATABASE_URL")
+    | _server
+    | {
+        "ATOMIC_REQUESTS": True,
+        "OPTIONS": _server["OPTIONS"]
+        | {"pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 5}},
+        "TEST": {"MIRROR": "owner"},
+    },
+}
+if env("DATABASE_OWNER_URL", default=""):
+    DATABASES["owner"] = database("DATABASE_OWNER_URL")
+else:
+    DATABASES["default"]["TEST"] = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.AreaBackend"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "start"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = ["accounts.hashers.PortalArgon2PasswordHasher"]
+# Memory and passes of Argon2id; one cost for everybody, since Dovecot verifies the same hash in one process.
+ARGON2_MEMORY_KIB = env.int("ARGON2_MEMORY_KIB", default=19456)
+ARGON2_TIME_COST = env.int("ARGON2_TIME_COST", default=2)
+# A login is unique by area and address together, and the own backend asks for both.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
+SESSION_COOKIE_NAME = "__Host-ksc" if HTTPS else "ksc"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "kscsite.views.csrf_failure"
+# Idle and absolute life of a session, and how often "last seen" is written, in seconds.
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_ABSOLUTE_AGE = 12 * 60 * 60
+SESSION_SEEN_EVERY = 5 * 60
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+# How many reverse proxies of ours stand in front; so many last entries of X-Forwarded-For are believed.
+PROXY_HOPS = env.int("PROXY_HOPS", default=0)
+if PROXY_HOPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+LANGUAGE_CODE = "de"
+LANGUAGES = [("de", _("German")), ("en", _("English"))]
+LANGUAGE_COOKIE_SECURE = HTTPS
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "Europe/Berlin"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if env.bool("STATIC_UNHASHED", default=False)
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{_base.hostname}")
+
+# What the worker does with each kind of outbox message; accounts imports none of them.
+OUTBOX_HANDLERS = {
+    "email": "accounts.emails.deliver",
+    "end_mail_sessions": "mailboxes.dovecot.end_sessions",
+}
+# Dovecot's doveadm HTTP API; without it ending mail sessions waits in the outbox.
+DOVEADM_URL = env("DOVEADM_URL", default="")
+DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}

@@ -1,0 +1,17 @@
+"""The WSGI application, behind one redirect: browsers tie security keys to a name, so 127.0.0.1 becomes localhost."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kscsite.settings")
+django_application = get_wsgi_application()
+
+
+def application(environ, start_response):
+    host, _, port = environ.get("HTTP_HOST", "").partition(":")
+    base_url = os.environ.get("BASE_URL", "")
+    if host == "127.0.0.1" and base_url == f"http://localhost:{port}":
+        start_response("307 Temporary Redirect", [("Location", base_url + environ.get("PATH_INFO", "/"))])
+        return [b""]
+    return django_application(environ, start_response)

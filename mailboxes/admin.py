@@ -1,0 +1,309 @@
+"""The rooms of mailboxes in the DVB's desk and the staff admin."""
+
+from functools import partial
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.admin import ScopedAdmin
+from accounts.forms import PersonForm
+from accounts.models import AuditEvent, StaleCredentials, User
+
+from .credentials import CHUNK, Ticket, draw, read_tickets, store
+from .forms import AliasCreateForm, DomainForm, MailboxChangeForm, MailboxCreateForm
+from .letter import render_letters
+from .letters import letter_for
+
+STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
+
+
+class PeopleAdmin(ScopedAdmin):
+    """A room whose rows are people who get credentials and can be locked: `person` says who a row is."""
+
+    change_form_template = "admin/person_change_form.html"
+    actions = ("give_credentials", "lock_selected", "unlock_selected")
+
+    def person(self, obj) -> User:
+        raise NotImplementedError
+
+    def get_urls(self):
+        own = [
+            path("credentials/", self.room(self.credentials_view), name=self.url_name("credentials")),
+            path("<int:pk>/lock/", self.room(self.lock_view), name=self.url_name("lock")),
+            path("<int:pk>/unlock/", self.room(self.unlock_view), name=self.url_name("unlock")),
+        ]
+        return own + super().get_urls()
+
+    def room(self, view):
+        return self.admin_site.admin_view(view)
+
+    def url_name(self, deed):
+        return f"{self.opts.app_label}_{self.opts.model_name}_{deed}"
+
+    def url(self, deed, *args):
+        return reverse(f"{self.admin_site.name}:{self.url_name(deed)}", args=args)
+
+    def own_object(self, request, pk):
+        obj = self.get_object(request, str(pk)) if self.has_change_permission(request) else None
+        if obj is None:
+            raise Http404
+        return obj
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        obj = self.get_object(request, object_id)
+        context = (extra_context or {}) | ({"person": self.person(obj)} if obj else {})
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.action(description=_("Give out credentials"))
+    def give_credentials(self, request, queryset):
+        return self.confirm_credentials(request, [self.person(obj) for obj in queryset])
+
+    @admin.action(description=_("Lock"))
+    def lock_selected(self, request, queryset):
+        self.do_to_people(request, queryset, partial(User.lock, by=request.user))
+
+    @admin.action(description=_("Unlock"))
+    def unlock_selected(self, request, queryset):
+        self.do_to_people(request, queryset, partial(User.unlock, by=request.user))
+
+    def do_to_people(self, request, queryset, verb):
+        people = [self.person(obj) for obj in queryset]
+        for person in people:
+            verb(person)
+        text = ngettext("%d person was changed.", "%d people were changed.", len(people)) % len(people)
+        self.message_user(request, text, messages.SUCCESS)
+
+    def lock_view(self, request, pk):
+        return self.change_lock(request, pk, lambda person: person.lock(by=request.user, reason=request.POST.get("reason", "")[:200]))
+
+    def unlock_view(self, request, pk):
+        return self.change_lock(request, pk, lambda person: person.unlock(by=request.user))
+
+    def change_lock(self, request, pk, verb):
+        if request.method != "POST":
+            return HttpResponse(status=405, headers={"Allow": "POST"})
+        person = self.person(self.own_object(request, pk))
+        verb(person)
+        text = (
+            _("%s is locked. Open mail sessions are being ended; mail is still received.")
+            if person.is_locked
+            else _("%s may log in again.")
+        )
+        self.message_user(request, text % person, messages.SUCCESS)
+        return redirect(self.url("change", pk))
+
+    def confirm_credentials(self, request, people):
+        tickets = [(person, Ticket(person.pk, person.initial_issues).sign(request.user)) for person in people]
+        context = self.admin_site.each_context(request) | {
+            "title": _("Give out credentials"),
+            "opts": self.opts,
+            "action_url": self.url("credentials"),
+            "chunks": [tickets[start : start + CHUNK] for start in range(0, len(tickets), CHUNK)],
+            "people": people,
+        }
+        return TemplateResponse(request, "mailboxes/desk/issue_confirm.html", context)
+
+    @sensitive_variables()
+    def credentials_view(self, request):
+        """POST the confirmed tickets; the answer itself holds the passwords, as page or as PDF, this once."""
+        if not self.has_change_permission(request):
+            raise Http404
+        if request.method == "GET" and request.GET.get("id", "").isdigit():
+            return self.confirm_credentials(request, [self.person(self.own_object(request, request.GET["id"]))])
+        if request.method != "POST":
+            return redirect(self.url("changelist"))
+        try:
+            credentials = draw(read_tickets(request.POST.getlist("person"), request.user), request.user)
+            answer = self.letter_answer if request.POST.get("output") == "letter" else self.screen_answer
+            response = answer(request, credentials)
+            store(credentials, by=request.user)
+        except StaleCredentials:
+            return render(request, "409.html", status=409)
+        return response
+
+    def letter_answer(self, request, credentials):
+        headers = {"Content-Disposition": 'attachment; filename="Initialdaten.pdf"', "Cache-Control": "no-store"}
+        pdf = render_letters(letter_for(given) for given in credentials)
+        return HttpResponse(pdf, content_type="application/pdf", headers=headers)
+
+    def screen_answer(self, request, credentials):
+        context = self.admin_site.each_context(request) | {
+            "title": _("Credentials"),
+            "opts": self.opts,
+            "rows": [letter_for(given) for given in credentials],
+        }
+        return render(request, "mailboxes/desk/credentials.html", context)
+
+
+class MailboxDesk(PeopleAdmin):
+    viewers = adders = changers = (DVB,)
+    list_display = ("address_shown", "name", "state", "storage_mb", "locked")
+    list_select_related = ("address", "user", "user__tenant")
+    list_filter = ("delivery",)
+    search_fields = ("address__address", "user__name")
+    readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")
+    ordering = ("user__sort_key", "pk")
+
+    def person(self, obj):
+        return obj.user
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, form=MailboxChangeForm if obj else MailboxCreateForm, **kwargs)
+        form.viewer = request.user
+        return form
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is None:
+            return [(None, {"fields": MailboxCreateForm.field_order})]
+        times = ("state", "issued", "expires", "used", "changed", "locked")
+        return [
+            (None, {"fields": ("address_shown", "aliases_shown", *MailboxChangeForm.field_order)}),
+            (_("Credentials"), {"fields": times}),
+        ]
+
+    def save_model(self, request, obj, form, change):
+        """The form's verb has written it."""
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.readonly_fields if obj else ()
+
+    @admin.display(description=_("e-mail address"), ordering="address__address")
+    def address_shown(self, obj):
+        return str(obj.address)
+
+    @admin.display(description=_("alias addresses"))
+    def aliases_shown(self, obj):
+        return ", ".join(str(alias) for alias in obj.aliases.select_related("address")) or "–"
+
+    @admin.display(description=_("name"), ordering="user__sort_key")
+    def name(self, obj):
+        return obj.user.name
+
+    @admin.display(description=_("credentials"))
+    def state(self, obj):
+        return obj.user.credential_state.label
+
+    @admin.display(description=_("given out on"))
+    def issued(self, obj):
+        return obj.user.initial_issued_at
+
+    @admin.display(description=_("initial password valid until"))
+    def expires(self, obj):
+        return obj.user.initial_expires_at
+
+    @admin.display(description=_("first login"))
+    def used(self, obj):
+        return obj.user.initial_used_at
+
+    @admin.display(description=_("last password change"))
+    def changed(self, obj):
+        return obj.user.password_changed_at
+
+    @admin.display(description=_("locked"), boolean=True)
+    def locked(self, obj):
+        return obj.user.is_locked
+
+
+class AliasDesk(ScopedAdmin):
+    viewers = adders = removers = (DVB,)
+    list_display = ("address", "mailbox", "created_at")
+    list_select_related = ("address", "mailbox__address")
+    search_fields = ("address__address", "mailbox__address__address")
+    autocomplete_fields = ("mailbox",)
+    ordering = ("address__address",)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = AliasCreateForm
+        form = super().get_form(request, obj, change, **kwargs)
+        form.viewer = request.user
+        return form
+
+    def get_fields(self, request, obj=None):
+        return ("address", "mailbox") if obj else AliasCreateForm.field_order
+
+    def save_model(self, request, obj, form, change):
+        """The form's verb has written it."""
+
+    def delete_model(self, request, obj):
+        obj.close(by=request.user)
+
+
+class DomainDesk(ScopedAdmin):
+    viewers = (DVB,)
+    list_display = fields = ("name_shown", "created_at")
+
+    @admin.display(description=_("domain"), ordering="name")
+    def name_shown(self, obj):
+        return str(obj)
+
+
+class DomainAdmin(ScopedAdmin):
+    adders = (STAFF,)
+    form = DomainForm
+    list_display = ("name", "tenant", "created_at")
+    list_select_related = ("tenant",)
+    list_filter = ("tenant",)
+    search_fields = ("name", "tenant__name")
+    autocomplete_fields = ("tenant",)
+
+    def save_model(self, request, obj, form, change):
+        obj.save()
+        AuditEvent.objects.record(AuditEvent.Deed.CREATED, obj, by=request.user)
+
+
+class ColleagueAdmin(PeopleAdmin):
+    """Staff's room for everybody who logs in under KundenServiceCenter."""
+
+    adders = changers = (STAFF,)
+    form = PersonForm
+    list_display = ("address", "name", "role", "tenant", "state", "valid_until", "is_locked")
+    list_select_related = ("tenant",)
+    list_filter = ("role",)
+    search_fields = ("address", "name", "tenant__name")
+    autocomplete_fields = ("tenant",)
+
+    def person(self, obj):
+        return obj
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).colleagues()
+
+    def get_readonly_fields(self, request, obj=None):
+        return ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked_at") if obj else ()
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.set_unusable_password()
+        obj.save()
+        deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
+        new = {name: str(form.cleaned_data[name]) for name in form.changed_data}
+        AuditEvent.objects.record(deed, obj, by=request.user, new=new)
+
+    @admin.display(description=_("credentials"))
+    def state(self, obj):
+        return obj.credential_state.label
+
+
+class ServerAddressAdmin(ScopedAdmin):
+    adders = changers = removers = (STAFF,)
+    list_display = ("protocol", "host", "port", "encryption", "tenant")
+    list_select_related = ("tenant",)
+    autocomplete_fields = ("tenant",)
+
+    def save_model(self, request, obj, form, change):
+        obj.save()
+        deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
+        AuditEvent.objects.record(deed, obj, by=request.user, new={"host": obj.host, "port": obj.port})
+
+    def delete_model(self, request, obj):
+        AuditEvent.objects.record(AuditEvent.Deed.DELETED, obj, by=request.user)
+        obj.delete()

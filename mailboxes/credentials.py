@@ -1,0 +1,89 @@
+"""Giving out Zugangsdaten: drawn, printed, stored and answered in one request, and never kept anywhere."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core import signing
+from django.core.exceptions import BadRequest
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import StaleCredentials, User
+
+from .models import Mailbox
+
+# One request hashes this many passwords at most; the page asks for more in further requests.
+CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The right to give one person credentials once: who, and how often it was done when the form was drawn."""
+
+    user_id: int
+    issue: int
+
+    def sign(self, viewer) -> str:
+        return signing.dumps([self.user_id, self.issue], salt=f"credentials:{viewer.pk}")
+
+    @classmethod
+    def read(cls, text: str, viewer) -> "Ticket":
+        try:
+            return cls(*signing.loads(text, salt=f"credentials:{viewer.pk}"))
+        except signing.BadSignature as error:
+            raise BadRequest("forged ticket") from error
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a person is handed: shown once, on the screen or in a letter."""
+
+    user: User
+    password: str
+    encoded: str
+    aliases: tuple[str, ...]
+    ticket: Ticket
+    issued_at: datetime
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.user.initial_expiry(self.issued_at)
+
+
+def read_tickets(texts: list[str], viewer) -> list[Ticket]:
+    """The form's tickets; raises BadRequest for none, too many, or any that was not made for this viewer."""
+    if not 0 < len(texts) <= CHUNK:
+        raise BadRequest("between 1 and 100 people at once")
+    return [Ticket.read(text, viewer) for text in dict.fromkeys(texts)]
+
+
+def draw(tickets: Iterable[Ticket], viewer) -> list[Credentials]:
+    """Draw a password for everybody whom the viewer may give one; stores nothing.
+
+    Raises StaleCredentials when somebody was given credentials since the form was drawn, or may not get them.
+    """
+    wanted = {ticket.user_id: ticket for ticket in tickets}
+    people = User.objects.may_get_credentials_from(viewer).select_related("tenant").in_bulk(wanted)
+    if any(pk not in people or people[pk].initial_issues != wanted[pk].issue for pk in wanted):
+        raise StaleCredentials
+    aliases, now = _aliases_of(people), timezone.now()
+    return [
+        Credentials(people[pk], *people[pk].draw_initial_password(), tuple(aliases.get(pk, ())), ticket, now)
+        for pk, ticket in wanted.items()
+    ]
+
+
+def store(credentials: list[Credentials], by):
+    """Make all drawn passwords valid at once, or none; raises StaleCredentials where somebody was faster."""
+    with transaction.atomic():
+        for given in sorted(credentials, key=lambda given: given.user.pk):
+            given.user.issue_initial_password(given.encoded, by=by, issue=given.ticket.issue, at=given.issued_at)
+
+
+def _aliases_of(people) -> dict[int, list[str]]:
+    rows = Mailbox.objects.filter(user__in=people, aliases__isnull=False)
+    found: dict[int, list[str]] = {}
+    for user_id, address in rows.order_by("aliases__address__address").values_list("user_id", "aliases__address__address"):
+        found.setdefault(user_id, []).append(address)
+    return found

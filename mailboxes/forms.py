@@ -1,0 +1,146 @@
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.addresses import normalise_domain, normalise_local_part
+from accounts.models import User
+
+from .models import Alias, Domain, Mailbox
+
+
+class LocalPartField(forms.CharField):
+    """The part before the @, in its stored form."""
+
+    def __init__(self, **kwargs):
+        super().__init__(max_length=64, widget=forms.TextInput(attrs={"autocapitalize": "none"}), **kwargs)
+
+    def clean(self, value):
+        value = super().clean(value)
+        return normalise_local_part(value) if value else value
+
+
+class AliasLinesField(forms.CharField):
+    """Alias addresses, one a line: a name before the @, or a whole address in one of the tenant's domains."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 40, "autocapitalize": "none"})
+
+    def clean(self, value):
+        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        return [self.parse(line) for line in lines]
+
+    def parse(self, line):
+        local_part, _at, domain = line.partition("@")
+        return normalise_local_part(local_part), normalise_domain(domain) if domain else ""
+
+
+class ViewerForm(forms.ModelForm):
+    """A form of the desk that knows who fills it in; the admin class sets `viewer`.
+
+    The deed itself is the last check: limits and uniqueness are only certain under the lock in which the rows
+    are written, so `clean` writes them, inside the transaction that the admin keeps open around the whole form.
+    """
+
+    viewer: User
+
+    def clean(self):
+        super().clean()
+        if self.errors:
+            return
+        try:
+            with transaction.atomic():
+                self.instance = self.perform(**self.cleaned_data)
+        except ValidationError as error:
+            self.add_error(None, [message for message in error.messages])
+
+    def _post_clean(self):
+        """The verbs have validated and written; nothing is left to construct from the fields."""
+
+    def perform(self, **data):
+        raise NotImplementedError
+
+    def save(self, commit=True):
+        self.save_m2m = lambda: None
+        return self.instance
+
+    def own_domains(self):
+        return Domain.objects.visible_to(self.viewer)
+
+
+class MailboxCreateForm(ViewerForm):
+    """A new mailbox with its person and aliases."""
+
+    domain = forms.ModelChoiceField(Domain.objects.none(), label=_("Domain"), empty_label=None)
+    local_part = LocalPartField(label=_("Address before the @"), help_text=_("For example max.mustermann."))
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Stands in the letter and in the greeting."))
+    language = forms.ChoiceField(label=_("Language"), choices=User.Language)
+    aliases = AliasLinesField(
+        label=_("Alias addresses"),
+        required=False,
+        help_text=_("One a line: “info” for the same domain, or a whole address in one of your domains."),
+    )
+
+    class Meta:
+        model = Mailbox
+        fields = ("storage_mb",)
+
+    field_order = ("domain", "local_part", "name", "aliases", "storage_mb", "language")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["domain"].queryset = self.own_domains()
+
+    def perform(self, *, domain, aliases, **data):
+        mailbox = Mailbox.objects.open_mailbox(domain=domain, by=self.viewer, **data)
+        for local_part, name in aliases:
+            alias_domain = self.own_domains().filter(name=name).first() if name else domain
+            if alias_domain is None:
+                raise ValidationError(_("“%(name)s” is none of your domains."), params={"name": name})
+            Alias.objects.open_alias(domain=alias_domain, local_part=local_part, mailbox=mailbox, by=self.viewer)
+        return mailbox
+
+
+class MailboxChangeForm(ViewerForm):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    language = forms.ChoiceField(label=_("Language"), choices=User.Language)
+
+    class Meta:
+        model = Mailbox
+        fields = ("storage_mb",)
+
+    field_order = ("name", "storage_mb", "language")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.initial |= {"name": self.instance.user.name, "language": self.instance.user.language}
+
+    def perform(self, **data):
+        self.instance.change(by=self.viewer, **data)
+        return self.instance
+
+
+class AliasCreateForm(ViewerForm):
+    domain = forms.ModelChoiceField(Domain.objects.none(), label=_("Domain"), empty_label=None)
+    local_part = LocalPartField(label=_("Address before the @"))
+
+    class Meta:
+        model = Alias
+        fields = ("mailbox",)
+
+    field_order = ("domain", "local_part", "mailbox")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["domain"].queryset = self.own_domains()
+
+    def perform(self, **data):
+        return Alias.objects.open_alias(by=self.viewer, **data)
+
+
+class DomainForm(forms.ModelForm):
+    class Meta:
+        model = Domain
+        fields = ("tenant", "name")
+
+    def clean_name(self):
+        return normalise_domain(self.cleaned_data["name"])

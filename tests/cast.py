@@ -1,0 +1,87 @@
+"""The people of the tests: tenant A with all its roles, tenant B with look-alike data that could leak."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from accounts.models import Tenant, User
+from mailboxes.models import Alias, Domain, Mailbox
+
+PASSWORD = "Vier Elche tanzen 7 Mal!"
+# Stands in every text of tenant B: wherever tenant A sees it, the wall has a hole.
+CANARY = "kanarienvogel"
+
+
+@dataclass
+class Cast:
+    tenant: Tenant
+    domain: Domain
+    dvb: User
+    deputy: User
+    expired_deputy: User
+    dsb: User
+    user: User
+    mailbox: Mailbox
+    alias: Alias
+    other_tenant: Tenant
+    other_domain: Domain
+    other_dvb: User
+    other_user: User
+    other_mailbox: Mailbox
+    other_alias: Alias
+    staff: User
+
+
+def make_person(role, address, tenant=None, *, password=PASSWORD, **fields) -> User:
+    """Somebody who has already chosen a password."""
+    user = User.objects.create_person(role=role, address=address, tenant=tenant, **fields)
+    return with_password(user, password)
+
+
+def with_password(user, password=PASSWORD) -> User:
+    user.password, user.password_changed_at = make_password(password), timezone.now()
+    user.mail_password_enabled = user.area == User.Area.MAILBOX
+    user.save()
+    return user
+
+
+def make_mailbox(domain, local_part, *, name="Max Mustermann", password=PASSWORD, by=None, **fields) -> Mailbox:
+    mailbox = Mailbox.objects.open_mailbox(
+        domain=domain, local_part=local_part, name=name, storage_mb=fields.pop("storage_mb", 100), by=by, **fields
+    )
+    if password:
+        with_password(mailbox.user, password)
+    return mailbox
+
+
+def make_cast() -> Cast:
+    a = Tenant.objects.create(customer_number="1001", name="Musterfirma")
+    b = Tenant.objects.create(customer_number=f"{CANARY}-1002", name=f"{CANARY} GmbH")
+    domain = Domain.objects.create(tenant=a, name="musterdomain.de")
+    other_domain = Domain.objects.create(tenant=b, name=f"{CANARY}.example")
+    yesterday = timezone.localdate() - timedelta(days=1)
+    dvb = make_person(User.Role.DVB, "dvb@musterdomain.de", a, name="Dora Verwalter")
+    mailbox = make_mailbox(domain, "max.mustermann", by=dvb)
+    other_mailbox = make_mailbox(other_domain, "max.mustermann", name=f"{CANARY} Mustermann")
+    return Cast(
+        tenant=a,
+        domain=domain,
+        dvb=dvb,
+        deputy=make_person(
+            User.Role.DVB, "deputy@musterdomain.de", a, valid_until=timezone.localdate() + timedelta(days=3)
+        ),
+        expired_deputy=make_person(User.Role.DVB, "former@musterdomain.de", a, valid_until=yesterday),
+        dsb=make_person(User.Role.DSB, "dsb@musterdomain.de", a),
+        user=mailbox.user,
+        mailbox=mailbox,
+        alias=Alias.objects.open_alias(domain=domain, local_part="info", mailbox=mailbox, by=dvb),
+        other_tenant=b,
+        other_domain=other_domain,
+        other_dvb=make_person(User.Role.DVB, f"dvb@{CANARY}.example", b, name=f"{CANARY} Verwalter"),
+        other_user=other_mailbox.user,
+        other_mailbox=other_mailbox,
+        other_alias=Alias.objects.open_alias(domain=other_domain, local_part="info", mailbox=other_mailbox, by=None),
+        staff=make_person(User.Role.STAFF, "staff@hoster.example"),
+    )
