@@ -13,37 +13,50 @@ GRANT SELECT ON mailboxes_domain, mailboxes_address, mailboxes_mailbox, mailboxe
 SET LOCAL ROLE mail_owner;
 
 CREATE VIEW mail.virtual_domains AS
-SELECT name AS domain FROM mailboxes_domain;
+SELECT name::text AS domain FROM mailboxes_domain;
 COMMENT ON VIEW mail.virtual_domains IS 'Postfix virtual_mailbox_domains: domains that are hosted here.';
 COMMENT ON COLUMN mail.virtual_domains.domain IS 'Domain as A-label, lower case.';
 
-CREATE VIEW mail.virtual_mailboxes AS
-SELECT a.local_part AS localpart, d.name AS domain, a.address
-FROM mailboxes_address a
-JOIN mailboxes_domain d ON d.id = a.domain_id
-JOIN mailboxes_mailbox m ON m.address_id = a.id
-WHERE a.retired_at IS NULL;
-COMMENT ON VIEW mail.virtual_mailboxes IS 'Postfix virtual_mailbox_maps: one row a mailbox, locked and suspended ones too, since they exist.';
-COMMENT ON COLUMN mail.virtual_mailboxes.localpart IS 'Part before the @ (Postfix %u).';
-COMMENT ON COLUMN mail.virtual_mailboxes.domain IS 'Part after the @ (Postfix %d).';
-COMMENT ON COLUMN mail.virtual_mailboxes.address IS 'Both parts, as stored.';
+-- All text columns are cast to text: with one type on both sides of a UNION ALL, conditions reach the indexes below it.
 
-CREATE VIEW mail.virtual_aliases AS
-SELECT a.local_part AS localpart, d.name AS domain, a.address AS target
+-- Granted to nobody: the ground on which the views for Postfix stand.
+CREATE VIEW mail.addresses AS
+SELECT a.local_part::text AS localpart, d.name::text AS domain, m.id AS mailbox_id
 FROM mailboxes_address a
 JOIN mailboxes_domain d ON d.id = a.domain_id
 JOIN mailboxes_mailbox m ON m.address_id = a.id
 WHERE a.retired_at IS NULL
 UNION ALL
-SELECT a.local_part, d.name, target.address
+SELECT a.local_part::text, d.name::text, alias.mailbox_id
 FROM mailboxes_address a
 JOIN mailboxes_domain d ON d.id = a.domain_id
 JOIN mailboxes_alias alias ON alias.address_id = a.id
-JOIN mailboxes_mailbox m ON m.id = alias.mailbox_id
+WHERE a.retired_at IS NULL;
+COMMENT ON VIEW mail.addresses IS 'Every address in use and the mailbox that it reaches.';
+COMMENT ON COLUMN mail.addresses.localpart IS 'Part before the @.';
+COMMENT ON COLUMN mail.addresses.domain IS 'Part after the @.';
+COMMENT ON COLUMN mail.addresses.mailbox_id IS 'Id of the mailbox.';
+
+CREATE VIEW mail.virtual_mailboxes AS
+SELECT a.local_part::text AS localpart, d.name::text AS domain, a.address::text
+FROM mailboxes_address a
+JOIN mailboxes_domain d ON d.id = a.domain_id
+JOIN mailboxes_mailbox m ON m.address_id = a.id
+WHERE a.retired_at IS NULL;
+COMMENT ON VIEW mail.virtual_mailboxes IS
+    'Postfix virtual_mailbox_maps: one row a mailbox, locked and suspended ones too, since they exist.';
+COMMENT ON COLUMN mail.virtual_mailboxes.localpart IS 'Part before the @ (Postfix %u).';
+COMMENT ON COLUMN mail.virtual_mailboxes.domain IS 'Part after the @ (Postfix %d).';
+COMMENT ON COLUMN mail.virtual_mailboxes.address IS 'Both parts, as stored.';
+
+CREATE VIEW mail.virtual_aliases AS
+SELECT given.localpart, given.domain, target.address::text AS target
+FROM mail.addresses given
+JOIN mailboxes_mailbox m ON m.id = given.mailbox_id
 JOIN mailboxes_address target ON target.id = m.address_id
-WHERE a.retired_at IS NULL AND target.retired_at IS NULL
+WHERE target.retired_at IS NULL
 UNION ALL
-SELECT role.localpart, d.name, installation.postmaster_address
+SELECT role.localpart, d.name::text, installation.postmaster_address::text
 FROM mailboxes_domain d
 CROSS JOIN (VALUES ('postmaster'), ('abuse')) AS role (localpart)
 JOIN accounts_installation installation ON installation.postmaster_address <> '';
@@ -54,24 +67,13 @@ COMMENT ON COLUMN mail.virtual_aliases.domain IS 'Part after the @ (Postfix %d).
 COMMENT ON COLUMN mail.virtual_aliases.target IS 'Where the mail goes: one address a row.';
 
 CREATE VIEW mail.sender_logins AS
-SELECT a.local_part AS localpart, d.name AS domain, a.address AS login
-FROM mailboxes_address a
-JOIN mailboxes_domain d ON d.id = a.domain_id
-JOIN mailboxes_mailbox m ON m.address_id = a.id
+SELECT given.localpart, given.domain, own.address::text AS login
+FROM mail.addresses given
+JOIN mailboxes_mailbox m ON m.id = given.mailbox_id
+JOIN mailboxes_address own ON own.id = m.address_id
 JOIN accounts_user u ON u.id = m.user_id
-LEFT JOIN accounts_tenant t ON t.id = u.tenant_id
-WHERE a.retired_at IS NULL
-  AND accounts_may_sign_in(u.locked_at, u.valid_until, u.initial_password, u.initial_expires_at, t.status)
-UNION ALL
-SELECT a.local_part, d.name, target.address
-FROM mailboxes_address a
-JOIN mailboxes_domain d ON d.id = a.domain_id
-JOIN mailboxes_alias alias ON alias.address_id = a.id
-JOIN mailboxes_mailbox m ON m.id = alias.mailbox_id
-JOIN mailboxes_address target ON target.id = m.address_id
-JOIN accounts_user u ON u.id = m.user_id
-LEFT JOIN accounts_tenant t ON t.id = u.tenant_id
-WHERE a.retired_at IS NULL AND target.retired_at IS NULL
+JOIN accounts_tenant t ON t.id = m.tenant_id
+WHERE own.retired_at IS NULL
   AND accounts_may_sign_in(u.locked_at, u.valid_until, u.initial_password, u.initial_expires_at, t.status);
 COMMENT ON VIEW mail.sender_logins IS
     'Postfix smtpd_sender_login_maps: which login may send as an address. No row for people who may not sign in, so an open session cannot send on.';
@@ -80,26 +82,23 @@ COMMENT ON COLUMN mail.sender_logins.domain IS 'Part after the @ of the sender (
 COMMENT ON COLUMN mail.sender_logins.login IS 'Login that may use it: the mailbox''s own address.';
 
 CREATE VIEW mail.recipient_access AS
-SELECT a.local_part AS localpart, d.name AS domain,
+SELECT given.localpart, given.domain,
     CASE
-        WHEN t.status = 'suspended' THEN '450 4.2.1 Mailbox temporarily not available'
-        WHEN m.delivery = 'defer' THEN '450 4.2.1 Mailbox temporarily not available'
-        ELSE '550 5.2.1 Mailbox does not accept mail'
+        WHEN m.delivery = 'refuse' THEN '550 5.2.1 Mailbox does not accept mail'
+        ELSE '450 4.2.1 Mailbox temporarily not available'
     END AS action
-FROM mailboxes_address a
-JOIN mailboxes_domain d ON d.id = a.domain_id
-LEFT JOIN mailboxes_alias alias ON alias.address_id = a.id
-JOIN mailboxes_mailbox m ON m.id = alias.mailbox_id OR m.address_id = a.id
+FROM mail.addresses given
+JOIN mailboxes_mailbox m ON m.id = given.mailbox_id
 JOIN accounts_tenant t ON t.id = m.tenant_id
-WHERE a.retired_at IS NULL AND (t.status = 'suspended' OR m.delivery <> 'accept');
+WHERE t.status = 'suspended' OR m.delivery <> 'accept';
 COMMENT ON VIEW mail.recipient_access IS
-    'Postfix check_recipient_access: a row only where mail to a mailbox or one of its aliases is deferred or refused.';
+    'Postfix check_recipient_access: a row only where mail to a mailbox, by whatever address, is deferred or refused.';
 COMMENT ON COLUMN mail.recipient_access.localpart IS 'Part before the @ of the recipient (Postfix %u).';
 COMMENT ON COLUMN mail.recipient_access.domain IS 'Part after the @ of the recipient (Postfix %d).';
 COMMENT ON COLUMN mail.recipient_access.action IS 'Postfix access(5) action: reply code, enhanced code, text.';
 
 CREATE VIEW mail.dovecot_users AS
-SELECT a.address AS username,
+SELECT a.address::text AS username,
     't' || m.tenant_id || '/' || m.public_id AS home,
     '*:storage=' || m.storage_mb || 'M' AS quota_rule
 FROM mailboxes_mailbox m
@@ -111,11 +110,11 @@ COMMENT ON COLUMN mail.dovecot_users.home IS 'Folder below the mail root; it doe
 COMMENT ON COLUMN mail.dovecot_users.quota_rule IS 'Dovecot quota rule, storage in megabytes; never 0, which means unlimited.';
 
 CREATE VIEW mail.dovecot_passwords AS
-SELECT a.address AS username, '{ARGON2ID}' || substr(u.password, 7) AS password
+SELECT a.address::text AS username, '{ARGON2ID}' || substr(u.password, 7) AS password
 FROM mailboxes_mailbox m
 JOIN mailboxes_address a ON a.id = m.address_id
 JOIN accounts_user u ON u.id = m.user_id
-LEFT JOIN accounts_tenant t ON t.id = u.tenant_id
+JOIN accounts_tenant t ON t.id = m.tenant_id
 WHERE a.retired_at IS NULL
   AND u.mail_password_enabled
   AND u.password LIKE 'argon2$argon2id$%'

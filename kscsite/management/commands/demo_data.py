@@ -1,0 +1,131 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils import timezone, translation
+
+from accounts.models import CredentialState, Installation, Tenant, User
+from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
+
+CUSTOMER_NUMBER = "DEMO-1"
+MAILBOXES = [
+    # local part, domain, name, state on the first start, alias addresses
+    ("max.mustermann", 0, "Max Mustermann", CredentialState.CHANGED, ("info", "kontakt")),
+    ("erika.mustermann", 0, "Erika Mustermann", CredentialState.CHANGED, ("buchhaltung",)),
+    ("anna.anders", 0, "Anna Anders", CredentialState.ISSUED, ()),
+    ("bernd.beispiel", 0, "Bernd Beispiel", CredentialState.ISSUED, ("einkauf",)),
+    ("clara.creativ", 0, "Clara Creativ", CredentialState.LOGGED_IN, ()),
+    ("dieter.demo", 0, "Dieter Demo", CredentialState.REISSUED, ()),
+    ("elke.exempel", 0, "Elke Exempel", CredentialState.EXPIRED, ()),
+    ("frieda.frisch", 0, "Frieda Frisch", CredentialState.CREATED, ()),
+    ("guenter.gestern", 1, "Günter Gestern", CredentialState.CHANGED, ()),
+    ("oezlem.oeffnung", 1, "Özlem Öffnung", CredentialState.CREATED, ("service",)),
+]
+LOCKED = "guenter.gestern"
+COLLEAGUES = [
+    (User.Role.STAFF, "staff@hoster.example", "Steffi Support"),
+    (User.Role.DVB, "dvb@musterdomain.de", "Dora Verwalter"),
+    (User.Role.DSB, "dsb@musterdomain.de", "Dennis Schutz"),
+]
+PORTS = {"imap": ("imaps", "tls", 993), "pop3": ("pop3s", "tls", 995), "submission": ("submission", "starttls", 587), "sieve": ("sieve", "starttls", 4190)}  # fmt: skip
+
+
+class Command(BaseCommand):
+    help = "Make the demo tenant where it is missing, and print its logins as JSON."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--known", type=Path, help="demo.json of an earlier start: passwords are only known from there")
+        parser.add_argument("--mail", type=json.loads, default={}, help="JSON object of the mail servers' host and ports")
+
+    def handle(self, *args, **options):
+        self.passwords = self.known_passwords(options["known"])
+        with transaction.atomic(), translation.override("de"):
+            if not Tenant.objects.filter(customer_number=CUSTOMER_NUMBER).exists():
+                self.make()
+            self.set_servers(options["mail"])
+            accounts = [self.describe(user) for user in self.people()]
+        self.stdout.write(json.dumps(accounts, ensure_ascii=False, indent=1))
+
+    def known_passwords(self, path):
+        if not path or not path.exists():
+            return {}
+        return {(row["area"], row["address"]): row["password"] for row in json.loads(path.read_text())["accounts"]}
+
+    def people(self):
+        people = User.objects.select_related("tenant").order_by("role", "pk")
+        return people.filter(tenant__customer_number=CUSTOMER_NUMBER) | people.filter(address=COLLEAGUES[0][1])
+
+    def make(self):
+        Installation.objects.get_or_create(
+            defaults={
+                "provider_name": "Muster-Hoster",
+                "support_email": "support@hoster.example",
+                "support_phone": "+49 30 23125 000",
+                "postmaster_address": "",
+            }
+        )
+        tenant = Tenant.objects.create(customer_number=CUSTOMER_NUMBER, name="Musterfirma GmbH")
+        domains = [Domain.objects.create(tenant=tenant, name=name) for name in ("musterdomain.de", "xn--mller-kva.example")]
+        colleagues = {
+            role: User.objects.create_person(
+                role=role, address=address, name=name, tenant=None if role == User.Role.STAFF else tenant
+            )
+            for role, address, name in COLLEAGUES
+        }
+        for user in colleagues.values():
+            self.bring_to(user, CredentialState.CHANGED, by=None)
+        dvb = colleagues[User.Role.DVB]
+        for local_part, domain, name, state, aliases in MAILBOXES:
+            mailbox = Mailbox.objects.open_mailbox(
+                domain=domains[domain], local_part=local_part, name=name, storage_mb=1024, by=dvb
+            )
+            for alias in aliases:
+                Alias.objects.open_alias(domain=domains[domain], local_part=alias, mailbox=mailbox, by=dvb)
+            self.bring_to(mailbox.user, state, by=dvb)
+            if local_part == LOCKED:
+                mailbox.user.lock(by=dvb, reason="Ausgeschieden")
+
+    def bring_to(self, user, state, *, by):
+        """Walk the person through the same verbs as in life until the state is reached."""
+        if state == CredentialState.CREATED:
+            return
+        days_ago = 15 if state == CredentialState.EXPIRED else 1
+        for _issue in range(2 if state == CredentialState.REISSUED else 1):
+            password, encoded = user.draw_initial_password()
+            at = timezone.now() - timedelta(days=days_ago)
+            user.issue_initial_password(encoded, by=by, issue=user.initial_issues, at=at)
+        if state in (CredentialState.LOGGED_IN, CredentialState.CHANGED):
+            user.login_recorded()
+        if state == CredentialState.CHANGED:
+            password, _encoded = user.draw_initial_password()
+            user.change_password(password, by=user)
+        self.passwords[(str(user.get_area_display()), user.address)] = password
+
+    def describe(self, user):
+        area = str(user.get_area_display())
+        password = self.passwords.get((area, user.address))
+        return {
+            "role": user.role,
+            "area": area,
+            "address": user.address,
+            "password": password if password and user.is_current_password(password) else None,
+            "state": str(user.credential_state.label),
+            "totp": None,
+        }
+
+    def set_servers(self, mail):
+        """The demo's own mail servers have other ports at each start; without them staff's entries stay."""
+        if not mail and ServerAddress.objects.filter(tenant=None).exists():
+            return
+        for protocol, (name, encryption, standard) in PORTS.items():
+            ServerAddress.objects.update_or_create(
+                tenant=None,
+                protocol=protocol,
+                defaults={
+                    "host": mail.get("host", "mail.hoster.example"),
+                    "port": mail.get(name, standard),
+                    "encryption": encryption,
+                },
+            )
