@@ -1,8 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.cast import Cast, make_cast
+from tests.cast import PASSWORD, Cast, make_cast
 
 REAL = ("mailserver", "browser")
 
@@ -18,3 +19,32 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def cast(db) -> Cast:
     return make_cast()
+
+
+@pytest.fixture
+def log_in():
+    """Log in by the form, as a person does; returns the response."""
+
+    def log_in(client, user=None, *, area=None, address=None, password=PASSWORD, path="/anmelden/", **extra):
+        data = {
+            "login_view-current_step": "auth",
+            "auth-area": area if area is not None else user.area,
+            "auth-address": address if address is not None else user.address,
+            "auth-password": password,
+        }
+        return client.post(path, data, **extra)
+
+    return log_in
+
+
+@pytest.fixture
+def masked():
+    """A response's body without what differs by chance: CSRF tokens and the asked id."""
+
+    def masked(response, *ids):
+        text = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", response.content).decode()
+        for each in ids:
+            text = text.replace(str(each), "ID")
+        return text
+
+    return masked
