@@ -78,12 +78,12 @@ def normalise_domain(text: str) -> str:
     invalid = ValidationError(
         _("“%(domain)s” is not a domain name. Check it for typing errors; it looks like musterdomain.de."),
         code="domain_invalid",
-        params={"domain": text if len(text) <= MAX_DOMAIN else text[:40] + "…"},
+        params={"domain": text},
     )
     try:
         domain = idna.encode(text, uts46=True, std3_rules=True).decode("ascii").removesuffix(".")
     except UnicodeError as error:
-        raise invalid from error
+        raise (_too_long(MAX_DOMAIN) if len(text) > MAX_DOMAIN else invalid) from error
     if len(domain) > MAX_DOMAIN:
         raise _too_long(MAX_DOMAIN)
     if "." not in domain:
