@@ -18,7 +18,7 @@ from .addresses import display_domain, split_address
 MAX_LENGTH = 256
 MIN_PART = 4  # shorter pieces of addresses and names occur in any good password
 MIN_GUESSES = 10**10  # what zxcvbn calls "very unguessable" even for somebody who took the hashes
-JUDGED_LENGTH = 40  # zxcvbn takes seconds for more than that
+JUDGED_LENGTH = 40  # zxcvbn takes seconds for more, if it is full of leet signs
 GERMAN_RANK = 1000  # the German lists are not sorted by frequency
 
 WORDLISTS = Path(__file__).parent / "wordlists"
