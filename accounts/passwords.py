@@ -17,6 +17,7 @@ from .addresses import display_domain, split_address
 
 MAX_LENGTH = 256
 MIN_PART = 4  # shorter pieces of addresses and names occur in any good password
+MIN_WORD = 3  # one or two letters among digits and signs are no word
 MIN_GUESSES = 10**10  # what zxcvbn calls "very unguessable" even for somebody who took the hashes
 JUDGED_LENGTH = 40  # zxcvbn takes seconds for more, if it is full of leet signs
 GERMAN_RANK = 1000  # the German lists are not sorted by frequency
@@ -195,4 +196,4 @@ def _common_words() -> frozenset[str]:
     listed = CommonPasswordValidator().passwords | _german_words().keys()
     for ranked in matching.RANKED_DICTIONARIES.values():
         listed |= ranked.keys()
-    return frozenset(bare for word in listed if len(bare := _bare(word)) >= MIN_PART)
+    return frozenset(bare for word in listed if len(bare := _bare(word)) >= MIN_WORD)
