@@ -1,12 +1,11 @@
 """What both admin sites have in common, and the rooms of tenants, people and the audit trail."""
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from .access import role_required
 from .models import AuditEvent, Installation, User
 
 
@@ -19,10 +18,15 @@ class PortalAdminSite(admin.AdminSite):
     def has_permission(self, request):
         return request.user.is_authenticated and request.user.role in self.roles
 
+    def admin_view(self, view, cacheable=False):
+        return role_required(*self.roles)(super().admin_view(view, cacheable))
+
+    def get_urls(self):
+        """Without the detour from any object to its public page: there are none."""
+        return [url for url in super().get_urls() if url.name != "view_on_site"]
+
     def login(self, request, extra_context=None):
-        if request.user.is_authenticated:
-            raise PermissionDenied
-        return redirect(f"{reverse('login')}?next={request.path}")
+        return redirect("login")
 
     def password_change(self, request, extra_context=None):
         return redirect("password_change")

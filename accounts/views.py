@@ -17,7 +17,9 @@ from .models import StaleCredentials
 from .passwords import rule_hints
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(
+    [login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch"
+)
 class LoginView(WizardLoginView):
     """Login as steps: password now, a second factor where one is set.
 

@@ -4,14 +4,13 @@ from functools import partial
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.admin import ScopedAdmin
 from accounts.forms import PersonForm
@@ -89,7 +88,7 @@ class PeopleAdmin(ScopedAdmin):
 
     def change_lock(self, request, pk, verb):
         if request.method != "POST":
-            return HttpResponse(status=405, headers={"Allow": "POST"})
+            return HttpResponseNotAllowed(["POST"])
         person = self.person(self.own_object(request, pk))
         verb(person)
         text = (
@@ -102,6 +101,7 @@ class PeopleAdmin(ScopedAdmin):
 
     def confirm_credentials(self, request, people):
         tickets = [(person, Ticket(person.pk, person.initial_issues).sign(request.user)) for person in people]
+        request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
             "title": _("Give out credentials"),
             "opts": self.opts,
@@ -112,6 +112,7 @@ class PeopleAdmin(ScopedAdmin):
         return TemplateResponse(request, "mailboxes/desk/issue_confirm.html", context)
 
     @sensitive_variables()
+    @transaction.non_atomic_requests
     def credentials_view(self, request):
         """POST the confirmed tickets; the answer itself holds the passwords, as page or as PDF, this once."""
         if not self.has_change_permission(request):
@@ -135,6 +136,7 @@ class PeopleAdmin(ScopedAdmin):
         return HttpResponse(pdf, content_type="application/pdf", headers=headers)
 
     def screen_answer(self, request, credentials):
+        request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
             "title": _("Credentials"),
             "opts": self.opts,

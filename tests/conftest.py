@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.cast import PASSWORD, Cast, make_cast
 
@@ -14,6 +15,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Close the serving role's pool before the owner drops the test database."""
+    yield
+    connection.close()
+    connection.close_pool()
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ from django.test import Client
 from accounts.models import Brake
 from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, network_of
 from tests.cast import PASSWORD, make_cast
-from tests.promises import promise
+from tests.promises import LONG, promise
+
+# What the promises name is a thousand tries; the everyday run takes a tenth.
+MANY = 1000 if LONG else 100
 
 
 def tries(number, *, address="max@musterdomain.de", ip="198.51.100.7"):
@@ -27,26 +30,26 @@ def later(**how_long):
 class TestTheBrake:
     @promise("A-22")
     def test_lets_five_tries_of_one_network_on_one_mailbox_pass(self):
-        assert tries(1000) == PAIR.free
+        assert tries(MANY) == PAIR.free
 
     def test_grows_with_each_try_after_that_up_to_fifteen_minutes(self):
         tries(PAIR.free)
-        waits = []
+        minutes = []
         for _round in range(8):
-            waits.append(Brake.objects.count_try(area="mailbox", address="max@musterdomain.de", ip="198.51.100.7"))
+            wait = Brake.objects.count_try(area="mailbox", address="max@musterdomain.de", ip="198.51.100.7")
+            minutes.append(round(wait.total_seconds() / 60, 1))
             later(minutes=15, seconds=1)
             assert tries(1) == 1
-        assert waits == sorted(waits)
-        assert waits[0] <= timedelta(seconds=30) and timedelta(minutes=14) < waits[-1] <= timedelta(minutes=15)
+        assert minutes == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
 
     @promise("A-22")
     def test_does_not_stop_the_owner_in_another_network(self):
-        tries(1000)
+        tries(MANY)
         assert tries(1, ip="203.0.113.20") == 1
 
     @promise("A-23")
-    def test_allows_less_than_a_hundred_tries_on_one_account_from_a_thousand_networks(self):
-        passed = sum(tries(1, ip=f"10.0.{number // 250}.{number % 250}") for number in range(1000))
+    def test_allows_less_than_a_hundred_tries_on_one_account_from_many_networks(self):
+        passed = sum(tries(1, ip=f"10.0.{number // 250}.{number % 250}") for number in range(MANY))
         assert passed == ACCOUNT.free <= 100
 
     @promise("A-23")
@@ -58,7 +61,7 @@ class TestTheBrake:
 
     @promise("A-23")
     def test_stops_spraying_from_one_network_at_thirty(self):
-        assert sum(tries(1, address=f"user{number}@musterdomain.de") for number in range(1000)) == NETWORK.free
+        assert sum(tries(1, address=f"user{number}@musterdomain.de") for number in range(MANY)) == NETWORK.free
 
     @promise("A-24")
     def test_forgives_the_account_but_never_the_network(self):

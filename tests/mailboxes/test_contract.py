@@ -1,26 +1,197 @@
 """The views that Postfix and Dovecot read, through the roles that they have."""
 
+import os
 from datetime import timedelta
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Installation
-from tests.cast import make_mailbox
+from accounts.models import Installation, User
+from tests.cast import CANARY, make_cast, make_mailbox
 from tests.promises import promise
 
-VIEWS_OF_POSTFIX = ["virtual_domains", "virtual_mailboxes", "virtual_aliases", "sender_logins", "recipient_access", "dovecot_users"]
+POSTFIX_VIEWS = ["virtual_domains", "virtual_mailboxes", "virtual_aliases", "sender_logins", "recipient_access", "dovecot_users"]
+MAX = "max.mustermann@musterdomain.de"
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 
 @pytest.fixture
-def ask(db, django_db_blocker):
-    """Run SQL as another role, inside the test's own transaction of the owner connection."""
+def cast(transactional_db):
+    return make_cast()
 
-    def ask(sql, *parameters):
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            return cursor.fetchall()
 
-    return ask
+def ask(role, sql, *parameters):
+    """What a mail server's role reads, on a connection of its own."""
+    settings = connection.settings_dict
+    password = os.environ[f"{role.upper()}_PASSWORD"]
+    with psycopg.connect(
+        host=settings["HOST"], port=settings["PORT"] or None, dbname=settings["NAME"], user=role, password=password
+    ) as session:
+        cursor = session.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def split(view, column, address):
+    local_part, domain = address.split("@")
+    rows = ask("mail_ro", f"SELECT {column} FROM mail.{view} WHERE localpart = %s AND domain = %s", local_part, domain)
+    return [row[0] for row in rows]
+
+
+def password_of(address):
+    rows = ask("mail_auth", "SELECT password FROM mail.dovecot_passwords WHERE username = %s", address)
+    return [row[0] for row in rows]
+
+
+class TestAnAddress:
+    def test_of_a_mailbox_leads_to_itself_and_its_alias_to_it(self, cast):
+        assert split("virtual_aliases", "target", MAX) == [MAX]
+        assert split("virtual_aliases", "target", "info@musterdomain.de") == [MAX]
+        assert split("virtual_mailboxes", "address", MAX) == [MAX]
+        assert split("virtual_mailboxes", "address", "info@musterdomain.de") == []
+
+    def test_that_was_retired_leads_nowhere(self, cast):
+        cast.alias.close(by=cast.dvb)
+        assert split("virtual_aliases", "target", "info@musterdomain.de") == []
+        assert split("sender_logins", "login", "info@musterdomain.de") == []
+
+    @promise("A-44")
+    def test_of_postmaster_and_abuse_leads_to_whom_staff_named(self, cast):
+        assert split("virtual_aliases", "target", "abuse@musterdomain.de") == []
+        Installation.objects.create(postmaster_address="post@hoster.example")
+        for domain in ("musterdomain.de", f"{CANARY}.example"):
+            for name in ("postmaster", "abuse"):
+                assert split("virtual_aliases", "target", f"{name}@{domain}") == ["post@hoster.example"]
+
+    def test_may_be_used_as_sender_by_its_mailbox_alone(self, cast):
+        assert split("sender_logins", "login", MAX) == [MAX]
+        assert split("sender_logins", "login", "info@musterdomain.de") == [MAX]
+        assert split("sender_logins", "login", "nobody@musterdomain.de") == []
+
+
+class TestThePassword:
+    def test_is_given_in_dovecots_form_once_it_is_the_persons_own(self, cast):
+        [password] = password_of(MAX)
+        assert password == "{ARGON2ID}" + cast.user.password.removeprefix("argon2")
+
+    def test_that_is_initial_opens_no_mail_program(self, cast):
+        _password, encoded = cast.user.draw_initial_password()
+        cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now())
+        assert password_of(MAX) == []
+        cast.user.change_password("Neun Otter singen 5 Lieder!", by=cast.user)
+        assert len(password_of(MAX)) == 1
+
+    def test_is_not_given_before_any_was_given_out(self, cast):
+        assert password_of(make_mailbox(cast.domain, "new", password=None).user.address) == []
+
+    @promise("A-41")
+    @pytest.mark.parametrize("encoded", ["", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ"])
+    def test_in_a_form_that_dovecot_cannot_check_is_no_row(self, cast, encoded):
+        User.objects.filter(pk=cast.user.pk).update(password=encoded)
+        assert password_of(MAX) == []
+
+
+class TestALock:
+    def test_ends_login_and_sending_but_not_receiving(self, cast):
+        cast.user.lock(by=cast.dvb)
+        assert password_of(MAX) == split("sender_logins", "login", MAX) == []
+        assert split("virtual_aliases", "target", MAX) == [MAX]
+        assert len(ask("mail_ro", "SELECT home FROM mail.dovecot_users WHERE username = %s", MAX)) == 1
+        assert split("recipient_access", "action", MAX) == []
+        cast.user.unlock(by=cast.dvb)
+        assert len(password_of(MAX)) == 1
+
+    def test_of_the_whole_tenant_defers_mail_as_well(self, cast):
+        cast.tenant.suspend(by=cast.staff)
+        assert password_of(MAX) == []
+        for address in (MAX, "info@musterdomain.de"):
+            [action] = split("recipient_access", "action", address)
+            assert action.startswith("450 4.2.1 ")
+        assert split("recipient_access", "action", cast.other_user.address) == []
+
+    @pytest.mark.parametrize(("delivery", "code"), [("defer", "450 4.2.1 "), ("refuse", "550 5.2.1 ")])
+    def test_of_delivery_alone_leaves_the_login_open(self, cast, delivery, code):
+        cast.mailbox.delivery = delivery
+        cast.mailbox.save()
+        [action] = split("recipient_access", "action", MAX)
+        assert action.startswith(code)
+        assert len(password_of(MAX)) == 1
+
+
+class TestAHome:
+    def test_stays_when_the_address_changes_and_gives_the_space(self, cast):
+        [(home, quota_rule)] = ask("mail_ro", "SELECT home, quota_rule FROM mail.dovecot_users WHERE username = %s", MAX)
+        assert home == f"t{cast.tenant.pk}/{cast.mailbox.public_id}"
+        assert quota_rule == "*:storage=100M"
+
+
+class TestUsage:
+    def test_is_written_by_dovecots_own_role_and_stamped_with_tenant_and_time(self, cast):
+        upsert = (
+            "INSERT INTO mailboxes_usage (username, bytes) VALUES (%s, %s) "
+            "ON CONFLICT (username) DO UPDATE SET bytes = %s"
+        )
+        ask("mail_usage", upsert, MAX, 10, 10)
+        ask("mail_usage", upsert, MAX, 20, 20)
+        [(tenant, size, changed_at)] = ask("mail_usage", "SELECT tenant_id, bytes, changed_at FROM mailboxes_usage")
+        assert (tenant, size) == (cast.tenant.pk, 20)
+        assert timezone.now() - changed_at < timedelta(minutes=1)
+
+
+@promise("A-60")
+class TestRights:
+    def test_of_postfix_show_no_hash_and_no_table(self, cast):
+        for view in POSTFIX_VIEWS:
+            ask("mail_ro", f"SELECT * FROM mail.{view}")
+        for relation in ("mail.dovecot_passwords", "mail.addresses", "accounts_user", "mailboxes_mailbox", "mailboxes_usage"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                ask("mail_ro", f"SELECT * FROM {relation}")
+
+    def test_of_the_password_check_show_nothing_else(self, cast):
+        for relation in [*(f"mail.{view}" for view in POSTFIX_VIEWS), "accounts_user"]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                ask("mail_auth", f"SELECT * FROM {relation}")
+
+    def test_of_the_quota_writer_end_at_its_table(self, cast):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            ask("mail_usage", "SELECT * FROM accounts_user")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            ask("mail_usage", "SELECT * FROM mail.dovecot_passwords")
+
+    @pytest.mark.parametrize("role", ["mail_ro", "mail_auth", "mail_usage"])
+    @pytest.mark.parametrize("sql", ["CREATE TABLE t (i int)", "CREATE TABLE mail.t (i int)", "DELETE FROM mail.virtual_domains"])
+    def test_allow_no_mail_server_to_make_or_delete_anything(self, cast, role, sql):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            ask(role, sql)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "CREATE TABLE t (i int)",
+            "TRUNCATE accounts_brake",
+            "DROP TABLE accounts_brake",
+            "ALTER TABLE accounts_brake ADD x int",
+            "UPDATE accounts_auditevent SET deed = 'x'",
+            "DELETE FROM accounts_auditevent",
+            "DELETE FROM django_migrations",
+            "UPDATE mailboxes_usage SET bytes = 0",
+            "SELECT * FROM mail.dovecot_passwords",
+        ],
+    )
+    def test_of_the_serving_role_do_not_reach_the_schema_or_the_past(self, db, sql):
+        with pytest.raises(Exception, match=r"permission denied|must be owner"), connection.cursor() as cursor:
+            cursor.execute(sql)
+
+
+def test_every_view_and_column_is_explained():
+    rows = ask(
+        "mail_ro",
+        """SELECT c.relname, a.attname FROM pg_class c
+           JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'mail'
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           WHERE col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL""",
+    )
+    assert rows == []
