@@ -5,6 +5,7 @@ import pytest
 from django.db import connection
 
 from tests.cast import PASSWORD, Cast, make_cast
+from tests.demo import running_demo
 
 REAL = ("mailserver", "browser")
 
@@ -15,6 +16,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
+        if "demo" in item.fixturenames:
+            # One demo serves them all, so they stay with one test process.
+            item.add_marker(pytest.mark.xdist_group("demo"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The product with its mail servers, started as the README says."""
+    with running_demo(tmp_path_factory.mktemp("demo") / "var", "--mail") as demo:
+        yield demo
 
 
 @pytest.fixture(scope="session")
