@@ -23,7 +23,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self):
         """Without the detour from any object to its public page: there are none."""
-        return [url for url in super().get_urls() if url.name != "view_on_site"]
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def login(self, request, extra_context=None):
         return redirect("login")

@@ -13,7 +13,7 @@ def sender_lists(request):
         "title": _("Black/whitelist"),
         "text": _("Here you will block or allow single senders. Until then every sender is treated alike."),
     }
-    return render(request, "filters/coming.html", context)
+    return render(request, "coming.html", context)
 
 
 @role_required(User.Role.USER)
@@ -26,4 +26,4 @@ def spam_settings(request):
             "with its rating in the header."
         ),
     }
-    return render(request, "filters/coming.html", context)
+    return render(request, "coming.html", context)

@@ -35,4 +35,4 @@ def forwards(request):
         "title": _("Forwarding"),
         "text": _("Here you will choose addresses that receive your mail too. Until then all mail stays in your mailbox."),
     }
-    return render(request, "filters/coming.html", context)
+    return render(request, "coming.html", context)

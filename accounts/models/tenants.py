@@ -95,7 +95,10 @@ class Tenant(models.Model):
         AuditEvent.objects.record(deed, self, by=by, tenant=self, old={"status": old}, new={"status": status})
 
 
-class InstallationManager(models.Manager):
+class InstallationQuerySet(models.QuerySet):
+    def visible_to(self, viewer):
+        return self
+
     def current(self) -> "Installation":
         """The one row, or its defaults where staff have set nothing yet."""
         return self.first() or Installation()
@@ -114,7 +117,7 @@ class Installation(models.Model):
         help_text=_("Mail to postmaster@ and abuse@ of every domain is delivered here."),
     )
 
-    objects = InstallationManager()
+    objects = InstallationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("installation")
