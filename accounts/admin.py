@@ -1,8 +1,11 @@
 """What both admin sites have in common, and the rooms of tenants, people and the audit trail."""
 
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .access import role_required
@@ -26,7 +29,9 @@ class PortalAdminSite(admin.AdminSite):
         return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def login(self, request, extra_context=None):
-        return redirect("login")
+        """The portal's own login page, and back from there to the page that was asked for."""
+        wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
+        return redirect(reverse("login", query={REDIRECT_FIELD_NAME: wanted} if wanted else None))
 
     def password_change(self, request, extra_context=None):
         return redirect("password_change")
@@ -89,6 +94,8 @@ class ScopedAdmin(admin.ModelAdmin):
 
     def history_view(self, request, object_id, extra_context=None):
         obj = self.get_object(request, object_id)
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
         if obj is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         events = AuditEvent.objects.visible_to(request.user).filter(object_label=str(obj))[:200]

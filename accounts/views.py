@@ -29,6 +29,7 @@ class LoginView(WizardLoginView):
 
     template_name = "accounts/login.html"
     form_list = ((WizardLoginView.AUTH_STEP, LoginForm), *WizardLoginView.form_list[1:])
+    JUMPS = frozenset({"challenge_device", "wizard_goto_step"})
 
     def dispatch(self, request, *args, **kwargs):
         if request.user.is_authenticated and request.method in ("GET", "HEAD"):
@@ -36,9 +37,19 @@ class LoginView(WizardLoginView):
         if request.method in ("GET", "HEAD"):
             return self.first_page(request)
         try:
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
         except Throttled as throttled:
-            return too_many_tries(request, throttled.wait)
+            response = too_many_tries(request, throttled.wait)
+        if not request.user.is_authenticated and not self.storage.authenticated_user:
+            return self.without_session(response)
+        return response
+
+    def without_session(self, response):
+        """A failed try leaves no session row behind; the page is drawn first, since it reads the wizard's data."""
+        if hasattr(response, "render"):
+            response.render()
+        self.request.session.pop(self.prefix, None)
+        return response
 
     def first_page(self, request):
         """The empty form, without the wizard's storage: a mere look makes no session."""
@@ -53,11 +64,12 @@ class LoginView(WizardLoginView):
         return super().get_context_data(form, **kwargs) | {"next": self.get_redirect_url()}
 
     def post(self, *args, **kwargs):
-        response = super().post(*args, **kwargs)
-        if not self.request.user.is_authenticated and not self.storage.authenticated_user:
-            # A failed try leaves no session row behind.
-            self.request.session.pop(self.prefix, None)
-        return response
+        """A later step without a password step before it begins at the beginning."""
+        posted = self.request.POST
+        skips = posted.get(f"{self.prefix}-current_step") != self.AUTH_STEP or posted.keys() & self.JUMPS
+        if skips and not self.storage.authenticated_user:
+            return redirect("login")
+        return super().post(*args, **kwargs)
 
     def done(self, form_list, **kwargs):
         user = self.get_user()
@@ -73,7 +85,9 @@ class LoginView(WizardLoginView):
 def too_many_tries(request, wait):
     seconds = int(wait.total_seconds())
     context = {"retry_after": seconds, "retry_minutes": -(-seconds // 60)}
-    return render(request, "accounts/throttled.html", context, status=429, headers={"Retry-After": str(seconds)})
+    response = render(request, "accounts/throttled.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
 
 
 class PortalLogoutView(LogoutView):

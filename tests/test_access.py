@@ -43,11 +43,12 @@ def site(prefix, *names):
     }
 
 
-def room(prefix, viewers, *, own, elsewhere=(), adders=(), removers=()):
+def room(prefix, viewers, *, own, elsewhere=(), adders=(), removers=(), insiders=("staff",)):
     """What every model of an admin site has.
 
     `viewers` see the list, `own` the object that stands for <path:object_id>; `elsewhere` are those in the same site
     for whom the object is another tenant's: they are sent to the index, as for an id that never existed.
+    `insiders` are all who may enter the site.
     """
     index = f"/{prefix.split('/')[0]}/"
     gone = dict.fromkeys(elsewhere, index)
@@ -55,9 +56,9 @@ def room(prefix, viewers, *, own, elsewhere=(), adders=(), removers=()):
         prefix: row(*viewers),
         f"{prefix}add/": row(*adders),
         f"{prefix}<path:object_id>/history/": row(*own) | gone,
-        f"{prefix}<path:object_id>/delete/": row(*removers) | gone,
+        f"{prefix}<path:object_id>/delete/": row(*removers) | (gone if removers else {}),
         f"{prefix}<path:object_id>/change/": row(*own) | gone,
-        f"{prefix}<path:object_id>/": row(*viewers, *elsewhere, status="change/"),
+        f"{prefix}<path:object_id>/": row(*insiders, status="change/"),
     }
 
 
@@ -74,13 +75,13 @@ ROUTES = {
     "sprache/": everybody("/"),
     "healthz": everybody(200),
     **site("desk/", *DVBS, "dsb"),
-    **room("desk/mailboxes/mailbox/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), adders=DVBS),
+    **room("desk/mailboxes/mailbox/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS),
     "desk/mailboxes/mailbox/credentials/": row(*DVBS, status="/desk/mailboxes/mailbox/"),
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
-    **room("desk/mailboxes/alias/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), adders=DVBS, removers=OWN_DVBS),
-    **room("desk/mailboxes/domain/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",)),
-    **room("desk/accounts/auditevent/", (*DVBS, "dsb"), own=(*OWN_DVBS, "dsb"), elsewhere=("other_dvb",)),
+    **room("desk/mailboxes/alias/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS, removers=OWN_DVBS),
+    **room("desk/mailboxes/domain/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    **room("desk/accounts/auditevent/", (*DVBS, "dsb"), own=(*OWN_DVBS, "dsb"), elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
     **site("staff/", "staff"),
     **room("staff/accounts/tenant/", ["staff"], own=["staff"], adders=["staff"]),
     **room("staff/mailboxes/domain/", ["staff"], own=["staff"], adders=["staff"]),
@@ -142,7 +143,7 @@ def answer(response):
     """A page's status, or where a redirect leads."""
     if response.status_code not in (301, 302):
         return response.status_code
-    path = response.url.partition("?")[0]
+    path = response.url.partition("?")[0].replace("/desk/login/", LOGIN).replace("/staff/login/", LOGIN)
     return path if not path.endswith("/change/") else "change/"
 
 
@@ -172,7 +173,7 @@ def test_no_page_of_tenant_a_shows_anything_of_tenant_b(cast, clients):
 
 
 @promise("A-01")
-@pytest.mark.parametrize("route", [route for route in ROUTES if "<" in route and route.startswith("desk/")])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith("desk/") and route.count("/") > 2 and "<" in route])
 @pytest.mark.parametrize("method", ["get", "post", "head", "put", "delete", "options"])
 def test_an_id_of_tenant_b_is_answered_like_one_that_never_existed(cast, clients, masked, route, method):
     ids = objects(cast, other=True)

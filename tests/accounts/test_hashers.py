@@ -69,7 +69,7 @@ class TestWork:
             None,
             "",
             "!",
-            make_password(None),
+            "!" + "x" * 40,
             "plain",
             "md5$salt$0123456789abcdef0123456789abcdef",
             "pbkdf2_sha256$1$salt$abc=",
