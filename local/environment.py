@@ -11,7 +11,13 @@ from local.sharing import Shared
 
 PORT = 8000
 # Only commands may have these; a process that serves requests is the restricted role and nothing else.
-COMMANDS_ONLY = ("DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "MAIL_RO_PASSWORD", "MAIL_AUTH_PASSWORD", "MAIL_USAGE_PASSWORD")
+COMMANDS_ONLY = (
+    "DATABASE_OWNER_URL",
+    "DATABASE_ADMIN_URL",
+    "MAIL_RO_PASSWORD",
+    "MAIL_AUTH_PASSWORD",
+    "MAIL_USAGE_PASSWORD",
+)
 
 
 def external() -> bool:

@@ -9,4 +9,6 @@ from local import environment, folders
 def run(arguments: list[str]) -> int:
     """Run manage.py and give its exit status; a database that this call brought up is taken down again."""
     with environment.running(folders.state()) as (_, env):
-        return subprocess.run([sys.executable, "manage.py", *arguments], cwd=folders.CHECKOUT, env=env, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=folders.CHECKOUT, env=env, check=False
+        ).returncode

@@ -71,7 +71,9 @@ def ensure(*names: str, present: dict[str, str] | None = None) -> None:
         return
     mta = foreign_mta(present)
     if OWN_MTA in missing and mta:
-        raise Stop(f"{mta} is this machine's mail server and Postfix would replace it. If you want that:\n  {command(missing)}")
+        raise Stop(
+            f"{mta} is this machine's mail server and Postfix would replace it. If you want that:\n  {command(missing)}"
+        )
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Stop(f"these Debian packages are missing; as root:\n  {command(missing)}")
     _install(missing)

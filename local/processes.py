@@ -56,7 +56,9 @@ class Children:
         for child in self.running:
             status = child.process.poll()
             if status is not None:
-                raise Stop(f"{child.name} ended with status {status}; its log {child.log} ends with:\n{tail(child.log)}")
+                raise Stop(
+                    f"{child.name} ended with status {status}; its log {child.log} ends with:\n{tail(child.log)}"
+                )
 
     def stop(self) -> None:
         """Stop the processes, the youngest first."""

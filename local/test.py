@@ -1,0 +1,59 @@
+"""./ksc test: sets up all that the tests need, then runs pytest."""
+
+import os
+import subprocess
+import sys
+
+from local import binaries, environment, folders, packages
+from local.report import say
+
+# Two processes on two cores; what shares the real servers stays in one of them.
+PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+QUICK = ["-m", "not real"]
+PACKAGES = ("mail", "browser", "gettext")
+FOR_TESTS = {
+    "BASE_URL": "http://localhost:8000",
+    "SECRET_KEY": "only-for-tests",
+    "ARGON2_MEMORY_KIB": "8",
+    "ARGON2_TIME_COST": "1",
+    "STATIC_UNHASHED": "true",
+    "EMAIL_URL": "memorymail://",
+    # Playwright's own loop makes Django believe that database calls come from asynchronous code.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Run the tests; in CI the quick ones run on the other PostgreSQL as well."""
+    quick, long = "--quick" in arguments, "--long" in arguments
+    rest = [argument for argument in arguments if argument not in ("--quick", "--long")]
+    if not quick:
+        packages.ensure(*PACKAGES)
+    status = _pytest(binaries.source(), [*(QUICK if quick else []), *rest], long)
+    if not status and os.environ.get("CI") == "true" and not environment.external():
+        other = _other(binaries.source())
+        if other:
+            status = _pytest(other, [*QUICK, *rest], long)
+    return status
+
+
+def _other(source: str) -> str | None:
+    available = {"system": binaries.system, "wheel": binaries.wheel}
+    other = next(choice for choice in binaries.CHOICES if choice != source)
+    if available[other]():
+        return other
+    say(f"there is no {other} PostgreSQL here, so the tests ran on one only")
+    return None
+
+
+def _pytest(source: str, arguments: list[str], long: bool) -> int:
+    os.environ["KSC_POSTGRES"] = source
+    state = folders.state("test", source)
+    with environment.running(state, for_tests=True) as (cluster, env):
+        if not environment.external():
+            say(f"tests on {binaries.find()}")
+        given = {"KSC_TEST_STATE": str(cluster.state), "KSC_TEST_RUNTIME": str(folders.make_runtime(state))}
+        env |= FOR_TESTS | given | ({"KSC_LONG": "1"} if long else {})
+        return subprocess.run(
+            [sys.executable, *PYTEST, *arguments], cwd=folders.CHECKOUT, env=env, check=False
+        ).returncode
