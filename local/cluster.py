@@ -154,12 +154,11 @@ class Cluster:
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the superuser and give its rows as text."""
-        command = [self._programs().folder / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
         environment = os.environ | {"PGPASSWORD": folders.kept_secret(self.state, "postgres")}
-        where = ["-h", self.socket, "-U", "postgres", "-d", database]
-        return subprocess.run(
-            [*command, *where, "-c", statement], check=True, stdout=subprocess.PIPE, text=True, env=environment
-        ).stdout.strip()
+        options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket), "-U", "postgres"]
+        command = [str(self._programs().folder / "psql"), *options, "-d", database, "-c", statement]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+        return done.stdout.strip()
 
     def environment(self) -> dict[str, str]:
         """What the portal's commands need to reach this cluster; the superuser's URL is for making the roles."""
@@ -183,7 +182,7 @@ class Cluster:
         )
         if done.returncode:
             raise Stop(f"the database roles could not be made:\n{done.stdout}{done.stderr}")
-        if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):
+        if DATABASE not in self.sql("SELECT datname FROM pg_database").split():
             self.sql(f"CREATE DATABASE {DATABASE} OWNER ksc_owner")
         folders.write_private(stamp, wanted)
 

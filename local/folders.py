@@ -27,8 +27,8 @@ def state(*parts: str) -> Path:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(text)
     new.replace(path)
 
 

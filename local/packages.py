@@ -72,7 +72,8 @@ def ensure(*names: str, present: dict[str, str] | None = None) -> None:
     mta = foreign_mta(present)
     if OWN_MTA in missing and mta:
         raise Stop(
-            f"{mta} is this machine's mail server and Postfix would replace it. If you want that:\n  {command(missing)}"
+            f"{mta} is this machine's mail server and Postfix would replace it. "
+            f"If you want that:\n  {command(missing)}"
         )
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Stop(f"these Debian packages are missing; as root:\n  {command(missing)}")

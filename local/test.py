@@ -10,7 +10,7 @@ from local.report import say
 # Two processes on two cores; what shares the real servers stays in one of them.
 PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
 QUICK = ["-m", "not real"]
-PACKAGES = ("mail", "browser", "gettext")
+PACKAGES = ("postgresql", "mail", "browser", "gettext")
 FOR_TESTS = {
     "BASE_URL": "http://localhost:8000",
     "SECRET_KEY": "only-for-tests",
