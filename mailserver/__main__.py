@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mailserver", description=sys.modules[__package__].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser("render", help="write the configuration for production into a folder")
-    rendering.add_argument("--settings", type=Path, required=True, help="JSON object; keys: see mailserver/settings.py")
+    rendering.add_argument(
+        "--settings", type=Path, required=True, help="JSON object; keys: see mailserver/settings.py"
+    )
     rendering.add_argument("--out", type=Path, required=True)
     checking = commands.add_parser("check", help="let Postfix's and Dovecot's own parsers read the configuration")
     checking.add_argument("--settings", type=Path, help="JSON object; without it the defaults are checked")
@@ -38,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             render(Settings.from_json(options.settings.read_text()), options.out)
             print(f"written: {options.out}/postfix, {options.out}/dovecot, {options.out}/rspamd")
         else:
-            settings = Settings.from_json(options.settings.read_text()) if options.settings else Settings(**SAMPLE_SECRETS)
+            settings = (
+                Settings.from_json(options.settings.read_text()) if options.settings else Settings(**SAMPLE_SECRETS)
+            )
             check(settings)
             print("Postfix and Dovecot accept the configuration")
     except (SettingsError, LaunchError, OSError, LookupError) as error:

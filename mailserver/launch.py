@@ -69,7 +69,9 @@ class Stack:
             self.stop()
             raise
 
-    def wait_ready(self, timeout: float = READY_SECONDS, progress: Callable[[str], None] = lambda message: None) -> None:
+    def wait_ready(
+        self, timeout: float = READY_SECONDS, progress: Callable[[str], None] = lambda message: None
+    ) -> None:
         """Return when every service answers; raise LaunchError when one ended or does not answer in time."""
         deadline = time.monotonic() + timeout
         waiting = {name: port for name, port in asdict(self.ports).items() if port}

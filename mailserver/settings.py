@@ -15,7 +15,7 @@ from typing import Any
 FREE_PORTS = range(20000, 32000)
 # Secrets stand unquoted in three configuration languages and in a libpq connection string.
 SECRET = re.compile(r"[A-Za-z0-9_.~-]+")
-PLAIN = re.compile(r"[A-Za-z0-9_./:@,* \[\]-]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./:@,=* \[\]-]*")
 
 
 class SettingsError(ValueError):

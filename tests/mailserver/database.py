@@ -47,7 +47,9 @@ class Database:
 
     def create(self) -> None:
         """Make the cluster, the contract and the mail servers' way to it."""
-        self._run("initdb", "-D", f"{self.folder}/data", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust")
+        self._run(
+            "initdb", "-D", f"{self.folder}/data", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust"
+        )
         self.resume()
         with psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True) as server:
             server.execute("CREATE DATABASE ksc")
@@ -65,7 +67,9 @@ class Database:
     def resume(self) -> None:
         """Start PostgreSQL."""
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
-        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/server.log", "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/server.log", "-o", options, "start"
+        )
         if hasattr(self, "connection"):
             self.connection = psycopg.connect(f"host={self.folder} user=postgres dbname=ksc", autocommit=True)
 
@@ -102,4 +106,11 @@ class Database:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*AS_NOBODY_IN_PARTICULAR, str(BINARIES / program), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, env=os.environ | {"LC_ALL": "C.UTF-8"})
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+        )
