@@ -1,4 +1,4 @@
-"""`python -m mailserver render --settings FILE.json --out DIR` and `python -m mailserver check [--settings FILE.json]`."""
+"""Command line: `python -m mailserver render` writes a configuration, `python -m mailserver check` tries it out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,9 @@ from mailserver.launch import LaunchError, require_programs
 from mailserver.render import render
 from mailserver.settings import Settings, SettingsError
 
-SAMPLE_SECRETS = {
-    "mail_ro_password": "sample",
-    "mail_auth_password": "sample",
-    "mail_usage_password": "sample",
-    "doveadm_api_key": "sample",
-}
+SAMPLE = Settings(
+    mail_ro_password="sample", mail_auth_password="sample", mail_usage_password="sample", doveadm_api_key="sample"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             render(Settings.from_json(options.settings.read_text()), options.out)
             print(f"written: {options.out}/postfix, {options.out}/dovecot, {options.out}/rspamd")
         else:
-            settings = (
-                Settings.from_json(options.settings.read_text()) if options.settings else Settings(**SAMPLE_SECRETS)
-            )
+            settings = Settings.from_json(options.settings.read_text()) if options.settings else SAMPLE
             check(settings)
             print("Postfix and Dovecot accept the configuration")
     except (SettingsError, LaunchError, OSError, LookupError) as error:
@@ -57,8 +52,8 @@ def check(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="ksc-mail-check-") as name:
         out = Path(name)
         certificate, key = tls.self_signed(out / "tls", settings.hostname)
-        here = {"postfix_config": f"{out}/postfix", "dovecot_config": f"{out}/dovecot"}
-        render(replace(settings, tls_certificate=str(certificate), tls_key=str(key), **here), out)
+        settings = replace(settings, postfix_config=f"{out}/postfix", dovecot_config=f"{out}/dovecot")
+        render(replace(settings, tls_certificate=str(certificate), tls_key=str(key)), out)
         parsers = (
             ["postconf", "-c", str(out / "postfix")],
             ["postconf", "-c", str(out / "postfix"), "-M"],

@@ -32,12 +32,13 @@ def variables(settings: Settings) -> dict[str, str]:
     return values | {
         "dovecot_listen": "*, ::" if settings.listen == "all" else settings.listen,
         "inet_protocols": "all" if settings.listen == "all" else "ipv4",
-        "hostname_pattern": re.escape(settings.hostname),
+        "hostname_pattern": settings.hostname.replace(".", r"\."),
         "postfix_log_prefix": str(Path(settings.postfix_log or "/var/log/mail.log").parent),
         "smtp_dns_support_level": "enabled" if dns else "disabled",
         "smtp_host_lookup": "dns" if dns else "native",
         "smtpd_peername_lookup": "yes" if dns else "no",
         "auth_failure_delay": "2 secs" if slow else "0",
+        "smtpd_error_sleep_time": "1s" if slow else "0",
         "auth_penalty_mode": "0600" if slow else "0",
     }
 
@@ -59,7 +60,7 @@ def render(settings: Settings, out: Path) -> None:
 
 
 def _permissions(name: Path) -> tuple[int, str | None]:
-    """Return mode and group of a rendered file: secrets are readable by root and by the process that must read them."""
+    """Return mode and group of a rendered file: secrets are for root and the one process that must read them."""
     if name.parts[0] == "postfix" and "mail_ro" in (TEMPLATES / name).read_text():
         return 0o640, "postfix"
     # Dovecot's dict process is not root; its other files are read before it gives up root.

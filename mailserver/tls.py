@@ -13,9 +13,11 @@ def self_signed(folder: Path, hostname: str) -> tuple[Path, Path]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = sorted({f"DNS:{hostname}", "DNS:localhost", "IP:127.0.0.1"})
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-days", "825", "-subj", f"/CN={hostname}", "-addext", f"subjectAltName={','.join(names)}"]
-            + ["-keyout", str(key), "-out", str(certificate)],
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+                *("-days", "825", "-subj", f"/CN={hostname}", "-addext", f"subjectAltName={','.join(names)}"),
+                *("-keyout", str(key), "-out", str(certificate)),
+            ],
             check=True,
             capture_output=True,
         )

@@ -39,7 +39,9 @@ def imap(ports: Ports, user: str, password: str) -> Iterator[imaplib.IMAP4_SSL]:
 
 
 @contextlib.contextmanager
-def submission(ports: Ports, user: str | None = None, password: str = "", *, tls: bool = False) -> Iterator[smtplib.SMTP]:
+def submission(
+    ports: Ports, user: str | None = None, password: str = "", *, tls: bool = False
+) -> Iterator[smtplib.SMTP]:
     """Yield a session on the submission port (STARTTLS), or on the one with TLS from the first byte."""
     if tls:
         session: smtplib.SMTP = smtplib.SMTP_SSL(HOST, ports.submissions, context=trusting(), timeout=30)
@@ -148,7 +150,9 @@ def receive(ports: Ports, mail: EmailMessage) -> None:
         session.send_message(mail)
 
 
-def fetch(ports: Ports, user: str, password: str, subject: str, *, folder: str = "INBOX", timeout: float = 20) -> bytes:
+def fetch(
+    ports: Ports, user: str, password: str, subject: str, *, folder: str = "INBOX", timeout: float = 20
+) -> bytes:
     """Return the message with this subject as soon as it is there."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -161,12 +165,15 @@ def fetch(ports: Ports, user: str, password: str, subject: str, *, folder: str =
     raise AssertionError(f"no message {subject!r} in {folder} of {user}")
 
 
-def doveadm(ports: Ports, key: str, command: str, **parameters: Any) -> Any:
+def doveadm(ports: Ports, key: str, command: str, *, timeout: float = 10, **parameters: Any) -> Any:
     """Call doveadm's HTTP API and return its answer."""
     request = urllib.request.Request(
         f"http://{HOST}:{ports.doveadm}/doveadm/v1",
         json.dumps([[command, parameters, "t"]]).encode(),
-        {"Authorization": "X-Dovecot-API " + base64.b64encode(key.encode()).decode(), "Content-Type": "application/json"},
+        {
+            "Authorization": "X-Dovecot-API " + base64.b64encode(key.encode()).decode(),
+            "Content-Type": "application/json",
+        },
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
         return json.load(answer)

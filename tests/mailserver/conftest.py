@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def stack() -> Iterator[Running]:
     """Yield Postfix, Dovecot and Rspamd over a scratch database."""
     runtime = Path(tempfile.mkdtemp(prefix="ksc-test-", dir="/run"))
     runtime.chmod(0o711)
@@ -47,3 +48,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             yield Running(settings.ports, launcher, database)
     finally:
         database.remove()
+        shutil.rmtree(runtime)

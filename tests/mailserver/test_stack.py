@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import smtplib
 import socket
 import time
-import urllib.error
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -65,8 +66,8 @@ class TestSignIn:
         assert accepted_by(stack.ports, "neu@musterdomain.de", "Altes-Passwort 1") == dict.fromkeys(SERVICES, True)
 
         stack.database.connection.execute(
-            "UPDATE mailboxes SET password = (SELECT password FROM mailboxes WHERE address = 'vorlage@musterdomain.de')"
-            " WHERE address = 'neu@musterdomain.de'"
+            "UPDATE mailboxes m SET password = t.password FROM mailboxes t"
+            " WHERE m.address = 'neu@musterdomain.de' AND t.address = 'vorlage@musterdomain.de'"
         )
 
         assert accepted_by(stack.ports, "neu@musterdomain.de", "Altes-Passwort 1") == dict.fromkeys(SERVICES, False)
@@ -150,7 +151,9 @@ class TestSending:
 
 
 class TestReceiving:
-    @pytest.mark.parametrize("recipient", ["erika@musterdomain.de", "info@musterdomain.de", "info+tag@musterdomain.de"])
+    @pytest.mark.parametrize(
+        "recipient", ["erika@musterdomain.de", "info@musterdomain.de", "info+tag@musterdomain.de"]
+    )
     def test_mailbox_alias_and_tag_arrive(self, stack: Running, erika: str, recipient: str) -> None:
         receive(stack.ports, message(STRANGER, recipient, f"an {recipient}"))
 
@@ -226,7 +229,10 @@ class TestMailbox:
         with smtplib.SMTP(HOST, stack.ports.smtp) as session:
             session.ehlo()
             session.mail(STRANGER, ["SIZE=2000000"])
-            assert session.rcpt("voll@musterdomain.de") == (552, b"5.2.2 <voll@musterdomain.de>: Recipient address rejected: Mailbox is full")
+            assert session.rcpt("voll@musterdomain.de") == (
+                552,
+                b"5.2.2 <voll@musterdomain.de>: Recipient address rejected: Mailbox is full",
+            )
 
     def test_the_junk_folder_is_there_and_known_as_such(self, stack: Running, erika: str) -> None:
         with imap(stack.ports, erika, PASSWORD) as session:
@@ -236,7 +242,10 @@ class TestMailbox:
     def test_own_scripts_sort_mail(self, stack: Running, erika: str) -> None:
         sieve = ManageSieve(stack.ports)
         assert sieve.login(erika, PASSWORD).startswith("OK")
-        script = 'require ["fileinto", "mailbox"];\r\nif header :contains "subject" "Projekt" { fileinto :create "Projekt"; }\r\n'
+        script = (
+            'require ["fileinto", "mailbox"];\r\n'
+            'if header :contains "subject" "Projekt" { fileinto :create "Projekt"; }\r\n'
+        )
         assert sieve.put("sortieren", script).startswith("OK")
         assert sieve.command('SETACTIVE "sortieren"').startswith("OK")
 
@@ -244,41 +253,36 @@ class TestMailbox:
         assert fetch(stack.ports, erika, PASSWORD, "Projekt eins", folder="Projekt")
         assert sieve.command('SETACTIVE ""').startswith("OK")
 
-    @pytest.mark.parametrize(
-        "script", ['redirect "max.mustermann@example.org";\r\n', 'require "reject";\r\nreject "nein";\r\n']
-    )
-    def test_own_scripts_neither_forward_nor_bounce(self, stack: Running, erika: str, script: str) -> None:
+    def test_own_scripts_cannot_bounce(self, stack: Running, erika: str) -> None:
         sieve = ManageSieve(stack.ports)
         assert sieve.login(erika, PASSWORD).startswith("OK")
-        assert sieve.put("verboten", script).startswith("NO")
+        assert sieve.put("verboten", 'require "reject";\r\nreject "nein";\r\n').startswith("NO")
+
+    def test_own_scripts_cannot_forward(self, stack: Running, erika: str, hans: str) -> None:
+        sieve = ManageSieve(stack.ports)
+        assert sieve.login(hans, PASSWORD).startswith("OK")
+        assert sieve.put("weiter", f'redirect "{erika}";\r\n').startswith("OK")
+        assert sieve.command('SETACTIVE "weiter"').startswith("OK")
+        receive(stack.ports, message(STRANGER, hans, "bleibt hier"))
+
+        assert fetch(stack.ports, hans, PASSWORD, "bleibt hier")
+        assert sieve.command('SETACTIVE ""').startswith("OK")
+        with imap(stack.ports, erika, PASSWORD) as session:
+            assert session.search(None, "SUBJECT", '"bleibt hier"')[1] == [b""]
 
     def test_kick_ends_an_idle_session(self, stack: Running, erika: str) -> None:
-        with imaplib_idle(stack, erika) as connection:
-            assert _error_free(doveadm(stack.ports, API_KEY, "kick", mask=[erika]))
+        with contextlib.suppress(imaplib.IMAP4.abort), imap(stack.ports, erika, PASSWORD) as session:
+            session.send(b"idle1 IDLE\r\n")
+            assert session.readline().startswith(b"+")
+
             began = time.monotonic()
-            assert connection.readline().startswith(b"* BYE")
+            assert doveadm(stack.ports, API_KEY, "kick", mask=[erika])[0][0] == "doveadmResponse"
+            assert session.readline().startswith(b"* BYE")
             assert time.monotonic() - began < 5
 
     def test_the_api_wants_its_key(self, stack: Running, erika: str) -> None:
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            doveadm(stack.ports, "wrong-key", "who")
-        assert refused.value.code in (401, 403)
-
-
-class imaplib_idle:
-    """An IMAP session that waits in IDLE."""
-
-    def __init__(self, stack: Running, user: str) -> None:
-        self._manager = imap(stack.ports, user, PASSWORD)
-
-    def __enter__(self) -> imaplib.IMAP4_SSL:
-        session = self._manager.__enter__()
-        session.send(b"idle1 IDLE\r\n")
-        assert session.readline().startswith(b"+")
-        return session
-
-    def __exit__(self, *_: object) -> None:
-        self._manager.gen.close()
+        with pytest.raises(OSError):
+            doveadm(stack.ports, "wrong-key", "who", timeout=3)
 
 
 class TestRights:
@@ -304,7 +308,7 @@ def _refused(stack: Running, role: str, relation: str) -> None:
         connection.execute(f"SELECT * FROM {relation}")
 
 
-def _eventually(attempt, failure: type[BaseException], seconds: float) -> None:  # noqa: ANN001
+def _eventually(attempt: Callable[[], None], failure: type[BaseException], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -313,7 +317,3 @@ def _eventually(attempt, failure: type[BaseException], seconds: float) -> None: 
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.3)
-
-
-def _error_free(answer: list) -> bool:
-    return all(part[0] != "error" for part in answer)

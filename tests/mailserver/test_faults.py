@@ -1,0 +1,76 @@
+"""What the mail servers do when something they need is away, and after everything was killed."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import signal
+import smtplib
+import time
+
+from mailserver.processes import daemons_in
+from tests.mailserver.clients import HOST, fetch, imap, message, receive
+from tests.mailserver.conftest import Running
+
+PASSWORD = "Rechtes-Passwort 1"
+STRANGER = "max.mustermann@example.org"
+
+
+def test_without_the_database_mail_waits_and_comes_back(stack: Running) -> None:
+    stack.database.mailbox("da@ausfall.example", PASSWORD)
+    receive(stack.ports, message(STRANGER, "da@ausfall.example", "vorher"))
+    fetch(stack.ports, "da@ausfall.example", PASSWORD, "vorher")
+
+    stack.database.pause()
+    try:
+        assert {_answer_to(stack, name) for name in ("da@ausfall.example", "fort@ausfall.example")} <= {450, 451, 454}
+        assert "UNAVAILABLE" in _imap_refusal(stack, "da@ausfall.example")
+    finally:
+        stack.database.resume()
+
+    began = time.monotonic()
+    while _imap_refusal(stack, "da@ausfall.example") and time.monotonic() - began < 30:
+        time.sleep(0.5)
+    while _answer_to(stack, "da@ausfall.example") != 250 and time.monotonic() - began < 90:
+        time.sleep(0.5)
+    assert _answer_to(stack, "fort@ausfall.example") == 550
+    receive(stack.ports, message(STRANGER, "da@ausfall.example", "nachher"))
+    assert fetch(stack.ports, "da@ausfall.example", PASSWORD, "nachher")
+
+
+def test_a_start_after_a_kill_of_everything_works(stack: Running) -> None:
+    stack.database.mailbox("da@absturz.example", PASSWORD)
+    receive(stack.ports, message(STRANGER, "da@absturz.example", "vorher"))
+    fetch(stack.ports, "da@absturz.example", PASSWORD, "vorher")
+    for process in daemons_in(stack.launcher.runtime):
+        os.kill(process, signal.SIGKILL)
+
+    stack.launcher.start()
+    stack.launcher.wait_ready()
+
+    receive(stack.ports, message(STRANGER, "da@absturz.example", "nachher"))
+    assert fetch(stack.ports, "da@absturz.example", PASSWORD, "nachher")
+    assert fetch(stack.ports, "da@absturz.example", PASSWORD, "vorher")
+
+
+def test_stop_leaves_no_process_and_start_brings_all_back(stack: Running) -> None:
+    stack.launcher.stop()
+    assert daemons_in(stack.launcher.runtime) == set()
+
+    stack.launcher.start()
+    stack.launcher.wait_ready()
+
+
+def _answer_to(stack: Running, recipient: str) -> int:
+    with smtplib.SMTP(HOST, stack.ports.smtp, timeout=60) as session:
+        session.ehlo()
+        session.mail(STRANGER)
+        return session.rcpt(recipient)[0]
+
+
+def _imap_refusal(stack: Running, user: str) -> str:
+    try:
+        with imap(stack.ports, user, PASSWORD):
+            return ""
+    except imaplib.IMAP4.error as error:
+        return str(error)

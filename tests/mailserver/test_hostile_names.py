@@ -1,0 +1,116 @@
+"""A-48: whatever stands before the @, a look-up gives the exact row or none, and never an error."""
+
+from __future__ import annotations
+
+import imaplib
+import random
+import subprocess
+
+import pytest
+
+from tests.mailserver.clients import HOST, trusting
+from tests.mailserver.conftest import Running
+
+MAPS = ("virtual_mailboxes", "virtual_aliases", "sender_logins", "recipient_access", "sasl_access", "virtual_domains")
+DOMAIN = "hostile.example"
+PIECES = [
+    "'",
+    '"',
+    "\\",
+    "%",
+    "_",
+    ";",
+    "--",
+    "*",
+    "?",
+    "%u",
+    "%d",
+    "%s",
+    "$",
+    "`",
+    "|",
+    "(",
+    ")",
+    "{",
+    "\t",
+    " ",
+    "ä",
+    "日",
+    "a",
+    "b",
+    "+",
+    "=",
+    "/*",
+    "' OR '1'='1",
+    "\\'",
+    "\x01",
+    "\x7f",
+    "\ufeff",
+    "🙂",
+    ".",
+    "@",
+]
+KNOWN = ("a", "b", "a_b", "ab")
+
+
+@pytest.fixture(scope="module")
+def localparts(stack: Running) -> list[str]:
+    """Four mailboxes that a wildcard would hit, and some hundred local parts that are none of them."""
+    for name in KNOWN:
+        stack.database.mailbox(f"{name}@{DOMAIN}")
+    source = random.Random(48)
+    made = {"".join(source.choices(PIECES, k=source.randint(1, 6))) for _ in range(400)} | set(PIECES)
+    return sorted(name for name in made if name.strip() == name and name.split("+")[0] not in (*KNOWN, ""))
+
+
+@pytest.mark.parametrize("table", MAPS)
+def test_postfix_finds_nothing_and_complains_about_nothing(stack: Running, localparts: list[str], table: str) -> None:
+    config = stack.launcher.settings.postfix_config
+    keys = "".join(f"{name}@{DOMAIN}\n" for name in localparts)
+    done = subprocess.run(
+        ["postmap", "-c", config, "-q", "-", f"proxy:pgsql:{config}/{table}.cf"],
+        input=keys.encode(),
+        capture_output=True,
+    )
+
+    assert done.stderr == b""
+    # Only the map that says "may not send" has an answer for strangers.
+    assert done.stdout.count(b"\n") == (len(localparts) if table == "sasl_access" else 0)
+
+
+def test_postfix_finds_each_mailbox_exactly(stack: Running, localparts: list[str]) -> None:
+    config = stack.launcher.settings.postfix_config
+    for name in KNOWN:
+        command = ["postmap", "-c", config, "-q", f"{name}@{DOMAIN}", f"proxy:pgsql:{config}/virtual_aliases.cf"]
+        assert subprocess.run(command, capture_output=True, text=True).stdout == f"{name}@{DOMAIN}\n"
+
+
+def test_dovecot_knows_none_of_them(stack: Running, localparts: list[str]) -> None:
+    config = f"{stack.launcher.settings.dovecot_config}/dovecot.conf"
+    names = [f"{name}@{DOMAIN}" for name in localparts]
+    for kind in ("userdb", "passdb"):
+        socket = {"userdb": "auth-userdb", "passdb": "auth-master"}[kind]
+        for name in names[:150]:
+            done = subprocess.run(
+                [
+                    "doveadm",
+                    "-c",
+                    config,
+                    "auth",
+                    "lookup",
+                    "-a",
+                    f"{stack.launcher.settings.dovecot_run}/{socket}",
+                    name,
+                ],
+                capture_output=True,
+            )
+            assert b"@" + DOMAIN.encode() not in done.stdout.replace(name.encode(), b"")
+
+
+@pytest.mark.parametrize("name", ["a\\' OR 1=1 --", "a%", "_", "%u", "*", "a\x7f", "日本"])
+def test_imap_refuses_them_as_a_wrong_password(stack: Running, localparts: list[str], name: str) -> None:
+    with (
+        imaplib.IMAP4_SSL(HOST, stack.ports.imaps, ssl_context=trusting()) as session,
+        pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"),
+    ):
+        session.authenticate("PLAIN", lambda _: f"\0{name}@{DOMAIN}\0Irgendein-Passwort 1".encode())
