@@ -154,4 +154,3 @@ class AuditEventAdmin(ScopedAdmin):
     list_filter = ("deed",)
     search_fields = ("object_label", "actor_label")
     fields = ("at", "actor_label", "actor_role", "deed", "object_type", "object_label", "old", "new")
-

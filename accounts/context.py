@@ -12,4 +12,5 @@ class RequestContext:
     ip: str = ""
 
 
-current_request: ContextVar[RequestContext] = ContextVar("current_request", default=RequestContext())
+NO_REQUEST = RequestContext()
+current_request: ContextVar[RequestContext] = ContextVar("current_request", default=NO_REQUEST)

@@ -49,9 +49,10 @@ class LoginForm(forms.Form):
         if self.user_cache is None:
             raise ValidationError(
                 _(
-                    "This login did not work. Please check: Is the login area right? Most people choose “single mailbox”. "
-                    "Is the password typed exactly, including capital letters? An initial password that was not changed "
-                    "in time has expired. If you cannot get on, ask your mail administrator (DVB) or our support."
+                    "This login did not work. Please check: Is the login area right? Most people choose “single "
+                    "mailbox”. Is the password typed exactly, including capital letters? An initial password that was "
+                    "not changed in time has expired. If you cannot get on, ask your mail administrator (DVB) or our "
+                    "support."
                 ),
                 code="login",
             )

@@ -9,5 +9,7 @@ class SortKey(Func):
     PostgreSQL sorts by C.UTF-8, which knows no umlauts, so the key is stored as a generated column.
     """
 
-    template = r"regexp_replace(replace(lower(normalize(%(expressions)s, NFKD)), 'ß', 'ss'), '[\u0300-\u036f]', '', 'g')"
+    template = (
+        r"regexp_replace(replace(lower(normalize(%(expressions)s, NFKD)), 'ß', 'ss'), '[\u0300-\u036f]', '', 'g')"
+    )
     output_field = CharField()

@@ -17,9 +17,7 @@ from .models import StaleCredentials
 from .passwords import rule_hints
 
 
-@method_decorator(
-    [login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch"
-)
+@method_decorator([login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch")
 class LoginView(WizardLoginView):
     """Login as steps: password now, a second factor where one is set.
 

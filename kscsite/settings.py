@@ -87,7 +87,6 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 
-
 def database(variable):
     """A database URL; a socket folder stands percent-encoded in the host's place, as libpq has it."""
     parsed = env.db_url(variable, engine="django.db.backends.postgresql")

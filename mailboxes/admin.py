@@ -81,7 +81,9 @@ class PeopleAdmin(ScopedAdmin):
         self.message_user(request, text, messages.SUCCESS)
 
     def lock_view(self, request, pk):
-        return self.change_lock(request, pk, lambda person: person.lock(by=request.user, reason=request.POST.get("reason", "")[:200]))
+        return self.change_lock(
+            request, pk, lambda person: person.lock(by=request.user, reason=request.POST.get("reason", "")[:200])
+        )
 
     def unlock_view(self, request, pk):
         return self.change_lock(request, pk, lambda person: person.unlock(by=request.user))
@@ -280,7 +282,11 @@ class ColleagueAdmin(PeopleAdmin):
         return super().get_queryset(request).colleagues()
 
     def get_readonly_fields(self, request, obj=None):
-        return ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked_at") if obj else ()
+        return (
+            ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked_at")
+            if obj
+            else ()
+        )
 
     def save_model(self, request, obj, form, change):
         if not change:

@@ -84,6 +84,8 @@ def store(credentials: list[Credentials], by):
 def _aliases_of(people) -> dict[int, list[str]]:
     rows = Mailbox.objects.filter(user__in=people, aliases__isnull=False)
     found: dict[int, list[str]] = {}
-    for user_id, address in rows.order_by("aliases__address__address").values_list("user_id", "aliases__address__address"):
+    for user_id, address in rows.order_by("aliases__address__address").values_list(
+        "user_id", "aliases__address__address"
+    ):
         found.setdefault(user_id, []).append(address)
     return found

@@ -33,6 +33,8 @@ def startseite(request):
 def forwards(request):
     context = {
         "title": _("Forwarding"),
-        "text": _("Here you will choose addresses that receive your mail too. Until then all mail stays in your mailbox."),
+        "text": _(
+            "Here you will choose addresses that receive your mail too. Until then all mail stays in your mailbox."
+        ),
     }
     return render(request, "coming.html", context)

@@ -1,4 +1,4 @@
-"""The whole product as the README starts it: portal, worker and the real mail servers, in a state folder of its own."""
+"""The whole product as the README starts it: portal, worker and real mail servers, in a state folder of its own."""
 
 import base64
 import contextlib

@@ -10,7 +10,7 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.models import AuditEvent, Installation
 from mailboxes.models import ServerAddress
-from tests.cast import CANARY
+from tests.cast import CANARY, Cast
 from tests.promises import promise
 
 PEOPLE = ("user", "dvb", "deputy", "dsb", "other_dvb", "staff")
@@ -75,13 +75,29 @@ ROUTES = {
     "sprache/": everybody("/"),
     "healthz": everybody(200),
     **site("desk/", *DVBS, "dsb"),
-    **room("desk/mailboxes/mailbox/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS),
+    **room(
+        "desk/mailboxes/mailbox/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS
+    ),
     "desk/mailboxes/mailbox/credentials/": row(*DVBS, status="/desk/mailboxes/mailbox/"),
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
-    **room("desk/mailboxes/alias/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS, removers=OWN_DVBS),
+    **room(
+        "desk/mailboxes/alias/",
+        DVBS,
+        own=OWN_DVBS,
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+        adders=DVBS,
+        removers=OWN_DVBS,
+    ),
     **room("desk/mailboxes/domain/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
-    **room("desk/accounts/auditevent/", (*DVBS, "dsb"), own=(*OWN_DVBS, "dsb"), elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    **room(
+        "desk/accounts/auditevent/",
+        (*DVBS, "dsb"),
+        own=(*OWN_DVBS, "dsb"),
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+    ),
     **site("staff/", "staff"),
     **room("staff/accounts/tenant/", ["staff"], own=["staff"], adders=["staff"]),
     **room("staff/mailboxes/domain/", ["staff"], own=["staff"], adders=["staff"]),
@@ -116,7 +132,9 @@ def objects(cast, *, other=False):
         "tenant": getattr(cast, f"{who}tenant").pk,
         "user": getattr(cast, f"{who}dvb").pk,
         "auditevent": AuditEvent.objects.filter(tenant=getattr(cast, f"{who}tenant")).first().pk,
-        "serveraddress": ServerAddress.objects.get_or_create(protocol="imap", host="h", port=1, encryption="tls")[0].pk,
+        "serveraddress": ServerAddress.objects.get_or_create(protocol="imap", host="h", port=1, encryption="tls")[
+            0
+        ].pk,
         "installation": Installation.objects.get_or_create()[0].pk,
     }
 
@@ -173,11 +191,13 @@ def test_no_page_of_tenant_a_shows_anything_of_tenant_b(cast, clients):
 
 
 @promise("A-01")
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith("desk/") and route.count("/") > 2 and "<" in route])
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.startswith("desk/") and route.count("/") > 2 and "<" in route]
+)
 @pytest.mark.parametrize("method", ["get", "post", "head", "put", "delete", "options"])
 def test_an_id_of_tenant_b_is_answered_like_one_that_never_existed(cast, clients, masked, route, method):
     ids = objects(cast, other=True)
-    never = {model: 987654321 for model in ids}
+    never = dict.fromkeys(ids, 987654321)
     model = route.split("/")[2]
     foreign, missing = (getattr(clients["dvb"], method)(url(route, each)) for each in (ids, never))
     assert (foreign.status_code, answer(foreign)) == (missing.status_code, answer(missing))
@@ -194,12 +214,14 @@ def test_looking_around_changes_nothing(cast, clients):
             tables = [name for name in connection.introspection.table_names(cursor) if name != "django_session"]
             rows = {}
             for table in sorted(tables):
-                cursor.execute(f'SELECT md5(coalesce(string_agg(t::text, \'|\' ORDER BY t::text), \'\')) FROM "{table}" t')
+                cursor.execute(
+                    f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM \"{table}\" t"
+                )
                 rows[table] = cursor.fetchone()
             return rows
 
     before = snapshot()
-    for route, (name, client), method in product(ROUTES, clients.items(), ("get", "head")):
+    for route, client, method in product(ROUTES, clients.values(), ("get", "head")):
         getattr(client, method)(url(route, ids))
     assert snapshot() == before
 
@@ -220,7 +242,7 @@ def test_no_method_on_any_url_ends_in_a_server_error(cast, clients, method):
 def test_every_answer_carries_the_fixed_headers(cast, clients):
     for route, (name, client) in product(ROUTES, clients.items()):
         headers = client.get(url(route, objects(cast))).headers
-        assert headers["Content-Security-Policy"].startswith("default-src 'self'"), route
+        assert "default-src 'self'" in headers["Content-Security-Policy"], route
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
@@ -229,6 +251,4 @@ def test_every_answer_carries_the_fixed_headers(cast, clients):
 
 
 def test_the_cast_is_complete():
-    from tests.cast import Cast
-
     assert {field.name for field in fields(Cast)} >= {*PEOPLE, "expired_deputy"}

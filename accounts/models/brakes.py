@@ -44,8 +44,8 @@ RETURNING tries
 
 
 def network_of(ip: str) -> str:
-    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has."""
-    address = ipaddress.ip_address(ip)
+    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has; all unknown ones are one."""
+    address = ipaddress.ip_address(ip or "::")
     mapped = getattr(address, "ipv4_mapped", None) or address
     return str(ipaddress.ip_network((mapped, 64 if mapped.version == 6 else 32), strict=False))
 
@@ -62,7 +62,7 @@ class BrakeQuerySet(models.QuerySet):
 
         `address` is the canonical form, so that spellings of one address share one counter.
         """
-        network = network_of(ip or "0.0.0.0")
+        network = network_of(ip)
         for limit, key in (
             (NETWORK, _key("network", network)),
             (PAIR, _key("pair", area, address, network)),
@@ -74,7 +74,7 @@ class BrakeQuerySet(models.QuerySet):
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears the account's counters, never the network's."""
-        network = network_of(ip or "0.0.0.0")
+        network = network_of(ip)
         self.filter(key__in=[_key("pair", area, address, network), _key("account", area, address)]).delete()
 
     def forgotten(self):

@@ -59,7 +59,9 @@ class AuditEvent(models.Model):
         TENANT_RESUMED = "tenant_resumed", _("tenant resumed")
 
     at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
-    tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, null=True, related_name="+", verbose_name=_("tenant"))
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.PROTECT, null=True, related_name="+", verbose_name=_("tenant")
+    )
     # A deed outlives the person who did it: no constraint, and the label says who it was.
     actor = models.ForeignKey(
         "accounts.User", models.DO_NOTHING, null=True, db_constraint=False, related_name="+", verbose_name=_("who")

@@ -83,7 +83,13 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
         """A person without a usable password; credentials are made when they are given out."""
         area = User.Area.MAILBOX if role == User.Role.USER else User.Area.KSC
         user = User(
-            area=area, role=role, address=normalise_address(address), tenant=tenant, name=name, language=language, **fields
+            area=area,
+            role=role,
+            address=normalise_address(address),
+            tenant=tenant,
+            name=name,
+            language=language,
+            **fields,
         )
         user.set_unusable_password()
         with transaction.atomic():
@@ -162,7 +168,9 @@ class User(AbstractBaseUser):
             models.CheckConstraint(
                 condition=Q(role="user", area="mailbox") | Q(role__in=["staff", "dvb", "dsb"], area="ksc"),
                 name="accounts_user_role_fits_area",
-                violation_error_message=_("Mailbox users log in under “single mailbox”, all others under KundenServiceCenter."),
+                violation_error_message=_(
+                    "Mailbox users log in under “single mailbox”, all others under KundenServiceCenter."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(valid_until=None) | Q(role="dvb"),

@@ -14,7 +14,9 @@ class ServerAddressQuerySet(models.QuerySet):
 
     def effective_for(self, viewer) -> list["ServerAddress"]:
         """One row a protocol, in the order of Protocol: the tenant's own before the installation's."""
-        chosen = {row.protocol: row for row in self.visible_to(viewer).order_by(models.F("tenant_id").asc(nulls_first=True))}
+        chosen = {
+            row.protocol: row for row in self.visible_to(viewer).order_by(models.F("tenant_id").asc(nulls_first=True))
+        }
         return [chosen[protocol] for protocol in ServerAddress.Protocol.values if protocol in chosen]
 
 

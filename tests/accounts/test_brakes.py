@@ -23,7 +23,9 @@ def later(**how_long):
     """Let time pass for all counters."""
     shift = timedelta(**how_long)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE accounts_brake SET last_try = last_try - %s, blocked_until = blocked_until - %s", [shift, shift])
+        cursor.execute(
+            "UPDATE accounts_brake SET last_try = last_try - %s, blocked_until = blocked_until - %s", [shift, shift]
+        )
 
 
 @pytest.mark.django_db
@@ -105,8 +107,14 @@ class TestALoginPastTheLimit:
 
     @promise("A-24")
     def test_counts_spellings_of_one_address_together(self, client, cast, log_in):
-        spellings = ["max.mustermann@musterdomain.de", "MAX.MUSTERMANN@musterdomain.de", " Max.Mustermann@MUSTERDOMAIN.de "]
-        answers = [log_in(client, cast.user, address=spelling, password="wrong").status_code for spelling in spellings * 2]
+        spellings = [
+            "max.mustermann@musterdomain.de",
+            "MAX.MUSTERMANN@musterdomain.de",
+            " Max.Mustermann@MUSTERDOMAIN.de ",
+        ]
+        answers = [
+            log_in(client, cast.user, address=spelling, password="wrong").status_code for spelling in spellings * 2
+        ]
         assert answers == [200] * PAIR.free + [429]
 
     def test_is_the_same_for_an_unknown_address(self, client, cast, log_in):

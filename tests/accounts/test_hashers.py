@@ -1,6 +1,5 @@
 import argon2
 import pytest
-from django.contrib.auth.hashers import make_password
 from django.test import override_settings
 
 from accounts.hashers import PortalArgon2PasswordHasher, verify

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -38,13 +39,21 @@ def hashes(monkeypatch):
 class TestTheLoginPage:
     def test_shows_the_given_labels_with_single_mailbox_preselected(self, client, db):
         page = client.get("/anmelden/").content.decode()
-        for label in ("KundenServiceCenter", "E-Mailadresse", "Passwort", "Loginbereich", "einzelne Mailbox", "Anmelden", "Passwort vergessen?"):
+        for label in (
+            "KundenServiceCenter",
+            "E-Mailadresse",
+            "Passwort",
+            "Loginbereich",
+            "einzelne Mailbox",
+            "Anmelden",
+            "Passwort vergessen?",
+        ):
             assert label in page
         assert page.count("checked") == 1
         assert page.index('value="mailbox"') < page.index("checked")
 
     def test_a_mere_look_writes_nothing_and_makes_no_session(self, client, db):
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             response = client.get("/anmelden/")
         assert len(queries) <= 1
         assert Session.objects.count() == 0
@@ -235,19 +244,19 @@ class TestAnOpenSession:
         client.cookies["ksc"] = key
         assert client.get("/").status_code == 302
 
-    def test_writes_last_seen_at_most_every_five_minutes(self, client, cast, log_in, time_machine=None):
+    def test_writes_last_seen_at_most_every_five_minutes(self, client, cast, log_in):
         log_in(client, cast.user)
         client.get("/")
         with CaptureQueriesContext(connection) as queries:
             client.get("/")
-        assert [query["sql"] for query in queries if not query["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))] == []
+        assert [
+            query["sql"] for query in queries if not query["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))
+        ] == []
 
 
 class TestForgedRequests:
     @promise("A-53")
     def test_without_csrf_token_are_refused_in_the_portals_look(self, cast):
-        from django.test import Client
-
         client = Client(enforce_csrf_checks=True)
         response = client.post("/anmelden/", {"auth-area": "mailbox"})
         assert response.status_code == 403

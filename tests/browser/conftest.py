@@ -26,7 +26,10 @@ def new_page(chromium, demo):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.utils import timezone
 
@@ -13,7 +12,14 @@ from accounts.models import Installation, User
 from tests.cast import CANARY, make_cast, make_mailbox
 from tests.promises import promise
 
-POSTFIX_VIEWS = ["virtual_domains", "virtual_mailboxes", "virtual_aliases", "sender_logins", "recipient_access", "dovecot_users"]
+POSTFIX_VIEWS = [
+    "virtual_domains",
+    "virtual_mailboxes",
+    "virtual_aliases",
+    "sender_logins",
+    "recipient_access",
+    "dovecot_users",
+]
 MAX = "max.mustermann@musterdomain.de"
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
@@ -88,7 +94,9 @@ class TestThePassword:
         assert password_of(make_mailbox(cast.domain, "new", password=None).user.address) == []
 
     @promise("A-41")
-    @pytest.mark.parametrize("encoded", ["", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ"])
+    @pytest.mark.parametrize(
+        "encoded", ["", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ"]
+    )
     def test_in_a_form_that_dovecot_cannot_check_is_no_row(self, cast, encoded):
         User.objects.filter(pk=cast.user.pk).update(password=encoded)
         assert password_of(MAX) == []
@@ -123,7 +131,9 @@ class TestALock:
 
 class TestAHome:
     def test_stays_when_the_address_changes_and_gives_the_space(self, cast):
-        [(home, quota_rule)] = ask("mail_ro", "SELECT home, quota_rule FROM mail.dovecot_users WHERE username = %s", MAX)
+        [(home, quota_rule)] = ask(
+            "mail_ro", "SELECT home, quota_rule FROM mail.dovecot_users WHERE username = %s", MAX
+        )
         assert home == f"t{cast.tenant.pk}/{cast.mailbox.public_id}"
         assert quota_rule == "*:storage=100M"
 
@@ -146,7 +156,13 @@ class TestRights:
     def test_of_postfix_show_no_hash_and_no_table(self, cast):
         for view in POSTFIX_VIEWS:
             ask("mail_ro", f"SELECT * FROM mail.{view}")
-        for relation in ("mail.dovecot_passwords", "mail.addresses", "accounts_user", "mailboxes_mailbox", "mailboxes_usage"):
+        for relation in (
+            "mail.dovecot_passwords",
+            "mail.addresses",
+            "accounts_user",
+            "mailboxes_mailbox",
+            "mailboxes_usage",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ask("mail_ro", f"SELECT * FROM {relation}")
 
@@ -162,7 +178,9 @@ class TestRights:
             ask("mail_usage", "SELECT * FROM mail.dovecot_passwords")
 
     @pytest.mark.parametrize("role", ["mail_ro", "mail_auth", "mail_usage"])
-    @pytest.mark.parametrize("sql", ["CREATE TABLE t (i int)", "CREATE TABLE mail.t (i int)", "DELETE FROM mail.virtual_domains"])
+    @pytest.mark.parametrize(
+        "sql", ["CREATE TABLE t (i int)", "CREATE TABLE mail.t (i int)", "DELETE FROM mail.virtual_domains"]
+    )
     def test_allow_no_mail_server_to_make_or_delete_anything(self, cast, role, sql):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask(role, sql)

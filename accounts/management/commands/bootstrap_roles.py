@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         if options["sql"]:
-            self.stdout.write(ROLES_SQL.read_text() + "-- Then set a password for each role that logs in: \\password ksc_app\n")
+            self.stdout.write(
+                ROLES_SQL.read_text() + "-- Then set a password for each role that logs in: \\password ksc_app\n"
+            )
             return
         admin_url = env("DATABASE_ADMIN_URL", default="")
         if not admin_url:

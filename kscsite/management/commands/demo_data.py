@@ -29,15 +29,25 @@ COLLEAGUES = [
     (User.Role.DVB, "dvb@musterdomain.de", "Dora Verwalter"),
     (User.Role.DSB, "dsb@musterdomain.de", "Dennis Schutz"),
 ]
-PORTS = {"imap": ("imaps", "tls", 993), "pop3": ("pop3s", "tls", 995), "submission": ("submission", "starttls", 587), "sieve": ("sieve", "starttls", 4190)}  # fmt: skip
+# Protocol → its name among the mail servers' ports, encryption, standard port.
+PORTS = {
+    "imap": ("imaps", "tls", 993),
+    "pop3": ("pop3s", "tls", 995),
+    "submission": ("submission", "starttls", 587),
+    "sieve": ("sieve", "starttls", 4190),
+}
 
 
 class Command(BaseCommand):
     help = "Make the demo tenant where it is missing, and print its logins as JSON."
 
     def add_arguments(self, parser):
-        parser.add_argument("--known", type=Path, help="demo.json of an earlier start: passwords are only known from there")
-        parser.add_argument("--mail", type=json.loads, default={}, help="JSON object of the mail servers' host and ports")
+        parser.add_argument(
+            "--known", type=Path, help="demo.json of an earlier start: passwords are only known from there"
+        )
+        parser.add_argument(
+            "--mail", type=json.loads, default={}, help="JSON object of the mail servers' host and ports"
+        )
 
     def handle(self, *args, **options):
         self.passwords = self.known_passwords(options["known"])
@@ -67,7 +77,9 @@ class Command(BaseCommand):
             }
         )
         tenant = Tenant.objects.create(customer_number=CUSTOMER_NUMBER, name="Musterfirma GmbH")
-        domains = [Domain.objects.create(tenant=tenant, name=name) for name in ("musterdomain.de", "xn--mller-kva.example")]
+        domains = [
+            Domain.objects.create(tenant=tenant, name=name) for name in ("musterdomain.de", "xn--mller-kva.example")
+        ]
         colleagues = {
             role: User.objects.create_person(
                 role=role, address=address, name=name, tenant=None if role == User.Role.STAFF else tenant
