@@ -13,7 +13,7 @@ from two_factor.views import LoginView as WizardLoginView
 
 from .backends import Throttled
 from .forms import LoginForm, PasswordChangeForm
-from .models import StaleCredentials
+from .models import Brake, StaleCredentials
 from .passwords import rule_hints
 
 
@@ -103,6 +103,8 @@ class PortalLogoutView(LogoutView):
 def password_change(request):
     """Passwort ändern, forced as long as the initial password stands."""
     forced = request.user.initial_password
+    if request.method == "POST" and (wait := Brake.objects.count_change(request.user)):
+        return too_many_tries(request, wait)
     form = PasswordChangeForm(request.POST if request.method == "POST" else None, user=request.user)
     if form.is_bound and form.is_valid():
         try:

@@ -51,7 +51,7 @@ class ViewerForm(forms.ModelForm):
             with transaction.atomic():
                 self.instance = self.perform(**self.cleaned_data)
         except ValidationError as error:
-            self.add_error(None, list(error.messages))
+            self.add_error(None, list(dict.fromkeys(error.messages)))
 
     def _post_clean(self):
         """The verbs have validated and written; nothing is left to construct from the fields."""

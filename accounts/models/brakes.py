@@ -25,6 +25,8 @@ class Limit:
 PAIR = Limit(free=5, first=timedelta(seconds=30))
 NETWORK = Limit(free=30, first=timedelta(minutes=15))
 ACCOUNT = Limit(free=50, first=timedelta(minutes=15))
+# Passwort ändern: judging a new password costs time, and an open session must not serve to guess the current one.
+CHANGE = Limit(free=30, first=timedelta(minutes=1))
 
 # The row's lock makes tries on one counter wait for each other; a try that comes while the brake is on
 # changes nothing and returns no row.
@@ -44,7 +46,7 @@ RETURNING tries
 
 
 def network_of(ip: str) -> str:
-    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has; all unknown ones are one."""
+    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has."""
     address = ipaddress.ip_address(ip or "::")
     mapped = getattr(address, "ipv4_mapped", None) or address
     return str(ipaddress.ip_network((mapped, 64 if mapped.version == 6 else 32), strict=False))
@@ -71,6 +73,11 @@ class BrakeQuerySet(models.QuerySet):
             if not self._count(limit, key):
                 return self._wait(key)
         return None
+
+    def count_change(self, user) -> timedelta | None:
+        """Count one try to change the password; None lets it pass, else how long to wait."""
+        key = _key("change", str(user.pk))
+        return None if self._count(CHANGE, key) else self._wait(key)
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears the account's counters, never the network's."""

@@ -298,7 +298,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="address",
             constraint=models.UniqueConstraint(
-                fields=("domain", "local_part"), name="mailboxes_address_domain_local_part"
+                fields=("domain", "local_part"),
+                name="mailboxes_address_domain_local_part",
+                violation_error_message="This address is already in use. Choose another one.",
             ),
         ),
         migrations.AddConstraint(

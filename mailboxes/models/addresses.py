@@ -54,6 +54,9 @@ class Domain(models.Model):
         self.name = normalise_domain(self.name)
 
 
+IN_USE = _("This address is already in use. Choose another one.")
+
+
 class AddressQuerySet(TenantScopedQuerySet):
     def in_use(self):
         return self.filter(retired_at=None)
@@ -82,7 +85,7 @@ class Address(models.Model):
         _("e-mail address"),
         max_length=254,
         unique=True,
-        error_messages={"unique": _("This address is already in use. Choose another one.")},
+        error_messages={"unique": IN_USE},
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     retired_at = models.DateTimeField(_("retired"), null=True, editable=False)
@@ -95,7 +98,11 @@ class Address(models.Model):
         ordering = ["address"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="mailboxes_address_tenant_id"),
-            models.UniqueConstraint(fields=["domain", "local_part"], name="mailboxes_address_domain_local_part"),
+            models.UniqueConstraint(
+                fields=["domain", "local_part"],
+                name="mailboxes_address_domain_local_part",
+                violation_error_message=IN_USE,
+            ),
             models.CheckConstraint(
                 condition=Q(local_part__regex=r"^[a-z0-9]([._-]?[a-z0-9])*$"),
                 name="mailboxes_address_local_part_plain",

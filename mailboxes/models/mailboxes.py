@@ -40,7 +40,9 @@ class MailboxQuerySet(TenantScopedQuerySet):
             user = User.objects.create_person(
                 role=User.Role.USER, address=address.address, tenant=tenant, name=name, language=language, by=by
             )
-            mailbox = self.create(tenant=tenant, address=address, user=user, storage_mb=storage_mb)
+            mailbox = self.model(tenant=tenant, address=address, user=user, storage_mb=storage_mb)
+            mailbox.full_clean()
+            mailbox.save()
             AuditEvent.objects.record(AuditEvent.Deed.CREATED, mailbox, by=by, new={"storage_mb": storage_mb})
         return mailbox
 
@@ -126,6 +128,7 @@ class Mailbox(models.Model):
             Mailbox.objects.exclude(pk=self.pk).check_storage(tenant, storage_mb)
             old = {"name": self.user.name, "language": self.user.language, "storage_mb": self.storage_mb}
             self.user.name, self.user.language, self.storage_mb = name, language, storage_mb
+            self.full_clean()
             self.user.save(update_fields=["name", "language"])
             self.save(update_fields=["storage_mb"])
             AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)

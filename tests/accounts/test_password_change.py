@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, StaleCredentials, User
+from accounts.models.brakes import CHANGE
 from tests.cast import PASSWORD, make_cast
 from tests.promises import promise
 
@@ -100,6 +101,11 @@ class TestLaterChanges:
         assert change(client, current=current).status_code == 422
         assert User.objects.get(pk=cast.user.pk).password == before
 
+    def test_are_slowed_down_after_thirty_tries(self, client, cast, log_in):
+        log_in(client, cast.user)
+        answers = [change(client, current="wrong").status_code for _try in range(CHANGE.free + 1)]
+        assert answers == [422] * CHANGE.free + [429]
+
     def test_keep_this_session_and_give_it_a_new_key(self, client, cast, log_in):
         log_in(client, cast.user)
         key = client.cookies["ksc"].value
@@ -119,7 +125,7 @@ class TestLaterChanges:
     def test_name_all_faults_at_once(self, client, cast, log_in):
         log_in(client, cast.user)
         page = change(client, current=PASSWORD, new="mustermann").content.decode()
-        for fault in ("15", "Großbuchstaben", "Ziffer", "Sonderzeichen", "mustermann"):
+        for fault in ("15", "Großbuchstabe", "Ziffer", "Sonderzeichen", "mustermann"):
             assert fault in page
 
     def test_refuse_two_different_new_passwords(self, client, cast, log_in):
