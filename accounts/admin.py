@@ -1,11 +1,14 @@
 """What both admin sites have in common, and the rooms of tenants, people and the audit trail."""
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from .access import role_required
@@ -54,6 +57,7 @@ class ScopedAdmin(admin.ModelAdmin):
     actions = None
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     view_on_site = False
 
     def get_queryset(self, request):
@@ -109,6 +113,11 @@ class ScopedAdmin(admin.ModelAdmin):
 
     def _allowed(self, request, roles):
         return request.user.is_authenticated and request.user.role in roles
+
+
+def shown_time(when: datetime | None) -> str:
+    """A moment as people read it, for the read-only lines of a form."""
+    return formats.date_format(timezone.localtime(when), "SHORT_DATETIME_FORMAT") if when else "–"
 
 
 class TenantAdmin(ScopedAdmin):

@@ -1,8 +1,6 @@
-from django.utils.functional import SimpleLazyObject
-
 from .models import Installation
 
 
 def installation(request):
-    """Whom to ask, on every page; read only where a template shows it."""
-    return {"installation": SimpleLazyObject(Installation.objects.current)}
+    """Whom to ask, on every page; read at once, so that a page without database is a 503 and not half a page."""
+    return {"installation": Installation.objects.current()}

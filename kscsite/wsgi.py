@@ -1,6 +1,7 @@
 """The WSGI application, behind one redirect: browsers tie security keys to a name, so 127.0.0.1 becomes localhost."""
 
 import os
+from wsgiref.util import request_uri
 
 from django.core.wsgi import get_wsgi_application
 
@@ -12,6 +13,8 @@ def application(environ, start_response):
     host, _, port = environ.get("HTTP_HOST", "").partition(":")
     base_url = os.environ.get("BASE_URL", "")
     if host == "127.0.0.1" and base_url == f"http://localhost:{port}":
-        start_response("307 Temporary Redirect", [("Location", base_url + environ.get("PATH_INFO", "/"))])
+        start_response(
+            "307 Temporary Redirect", [("Location", request_uri(environ | {"HTTP_HOST": f"localhost:{port}"}))]
+        )
         return [b""]
     return django_application(environ, start_response)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.admin import ScopedAdmin
+from accounts.admin import ScopedAdmin, shown_time
 from accounts.forms import PersonForm
 from accounts.models import AuditEvent, StaleCredentials, User
 
@@ -22,6 +22,10 @@ from .letter import render_letters
 from .letters import letter_for
 
 STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
+
+
+def lock_shown(person: User) -> str:
+    return _("locked since %s") % shown_time(person.locked_at) if person.is_locked else _("possible")
 
 
 class PeopleAdmin(ScopedAdmin):
@@ -197,23 +201,23 @@ class MailboxDesk(PeopleAdmin):
 
     @admin.display(description=_("given out on"))
     def issued(self, obj):
-        return obj.user.initial_issued_at
+        return shown_time(obj.user.initial_issued_at)
 
     @admin.display(description=_("initial password valid until"))
     def expires(self, obj):
-        return obj.user.initial_expires_at
+        return shown_time(obj.user.initial_expires_at)
 
     @admin.display(description=_("first login"))
     def used(self, obj):
-        return obj.user.initial_used_at
+        return shown_time(obj.user.initial_used_at)
 
     @admin.display(description=_("last password change"))
     def changed(self, obj):
-        return obj.user.password_changed_at
+        return shown_time(obj.user.password_changed_at)
 
-    @admin.display(description=_("locked"), boolean=True)
+    @admin.display(description=_("login"))
     def locked(self, obj):
-        return obj.user.is_locked
+        return lock_shown(obj.user)
 
 
 class AliasDesk(ScopedAdmin):
@@ -269,7 +273,7 @@ class ColleagueAdmin(PeopleAdmin):
 
     adders = changers = (STAFF,)
     form = PersonForm
-    list_display = ("address", "name", "role", "tenant", "state", "valid_until", "is_locked")
+    list_display = ("address", "name", "role", "tenant", "state", "valid_until", "locked")
     list_select_related = ("tenant",)
     list_filter = ("role",)
     search_fields = ("address", "name", "tenant__name")
@@ -283,9 +287,7 @@ class ColleagueAdmin(PeopleAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return (
-            ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked_at")
-            if obj
-            else ()
+            ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked") if obj else ()
         )
 
     def save_model(self, request, obj, form, change):
@@ -299,6 +301,10 @@ class ColleagueAdmin(PeopleAdmin):
     @admin.display(description=_("credentials"))
     def state(self, obj):
         return obj.credential_state.label
+
+    @admin.display(description=_("login"))
+    def locked(self, obj):
+        return lock_shown(obj)
 
 
 class ServerAddressAdmin(ScopedAdmin):

@@ -233,7 +233,7 @@ class TestTheList:
                 assert desk.get(LIST).status_code == 200
             counts.append(len(queries))
             make_mailbox(cast.domain, f"user{number}", password=None)
-        assert counts == [7] * 3
+        assert counts == [8] * 3
 
     @promise("A-06")
     def test_finds_by_address_and_name_within_the_tenant(self, desk, cast):

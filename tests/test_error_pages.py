@@ -1,0 +1,76 @@
+"""What people see when something goes wrong: the portal's look, and nothing about its inside."""
+
+import pytest
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import OperationalError
+from django.test import Client, RequestFactory
+
+from kscsite import views
+from tests.promises import promise
+
+
+@pytest.fixture
+def client():
+    return Client(raise_request_exception=False)
+
+
+@promise("A-55")
+class TestErrorPages:
+    def test_of_a_missing_page_says_so_in_the_portals_look(self, client, db):
+        response = client.get("/gibt/es/nicht/")
+        assert response.status_code == 404
+        assert "KundenServiceCenter" in response.content.decode()
+
+    @pytest.mark.parametrize(("error", "status"), [(BadRequest, 400), (PermissionDenied, 403)])
+    def test_of_a_refused_request_says_so_in_the_portals_look(self, client, db, monkeypatch, error, status):
+        monkeypatch.setattr("accounts.models.Installation.objects.current", lambda: None)
+
+        def refuse(request):
+            raise error("inner details")
+
+        monkeypatch.setattr("accounts.views.render", lambda request, *args: refuse(request))
+        response = client.get("/passwort/vergessen/")
+        page = response.content.decode()
+        assert response.status_code == status
+        assert "KundenServiceCenter" in page and "inner details" not in page
+
+    def test_of_a_fault_of_ours_shows_no_traceback(self, client, db, monkeypatch):
+        monkeypatch.setattr("accounts.views.render", lambda *args: 1 / 0)
+        response = client.get("/passwort/vergessen/")
+        page = response.content.decode()
+        assert response.status_code == 500
+        assert "KundenServiceCenter" in page and "ZeroDivision" not in page and "Traceback" not in page
+
+    def test_of_a_body_that_is_too_large_is_a_clear_refusal(self, client, db):
+        response = client.post("/anmelden/", {"auth-password": "x" * 10_000_000})
+        assert response.status_code in (400, 413)
+        assert "KundenServiceCenter" in response.content.decode()
+
+    def test_of_too_many_fields_is_a_clear_refusal(self, client, db):
+        response = client.post("/anmelden/", {f"field{number}": "" for number in range(2000)})
+        assert response.status_code == 400
+
+    @promise("A-39")
+    @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "a b"])
+    def test_of_a_forged_host_is_a_bad_request(self, client, db, host):
+        assert client.get("/anmelden/", headers={"host": host}).status_code == 400
+
+
+@promise("A-57")
+class TestADatabaseThatIsAway:
+    def test_is_told_as_503_by_whatever_part_notices_it(self, client, db, monkeypatch):
+        def away(*args, **kwargs):
+            raise OperationalError("connection refused")
+
+        monkeypatch.setattr("accounts.models.Installation.objects.current", away)
+        response = client.get("/passwort/vergessen/")
+        assert (response.status_code, response["Retry-After"]) == (503, "10")
+        page = response.content.decode()
+        assert "KundenServiceCenter" in page and "connection refused" not in page
+
+    def test_has_a_page_that_needs_no_database_itself(self):
+        try:
+            raise OperationalError("gone")
+        except OperationalError:
+            response = views.server_error(RequestFactory().get("/"))
+        assert response.status_code == 503
