@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mailserver import tls
-from mailserver.processes import end_daemons_in
+from mailserver.processes import KILL_SECONDS, end_daemons_in
 from mailserver.render import render
 from mailserver.settings import Ports, Settings
 
@@ -89,7 +89,8 @@ class Stack:
     def stop(self) -> None:
         """End every process of the stack, half-started or left over ones included; the folder stays."""
         end_daemons_in(self.runtime, reap=self._reap)
-        self._reap()
+        for child in self._children.values():
+            child.wait(KILL_SECONDS)
         self._children.clear()
 
     def last_words(self, lines: int = 15) -> str:

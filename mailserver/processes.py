@@ -16,12 +16,12 @@ KILL_SECONDS = 5.0
 def daemons_in(folder: Path) -> set[int]:
     """Return the ids of the mail daemons whose working directory is `folder` or below it."""
     # Process titles are rewritten and pid files may be stale, but all three servers stay where they were started.
-    home = os.path.realpath(folder)
+    home = folder.resolve()
     found = set()
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and os.readlink(entry / "exe").startswith(DAEMONS):
-                directory = os.readlink(entry / "cwd").removesuffix(" (deleted)")
+            if entry.name.isdigit() and str((entry / "exe").readlink()).startswith(DAEMONS):
+                directory = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
                 if f"{directory}/".startswith(f"{home}/"):
                     found.add(int(entry.name))
         except OSError:

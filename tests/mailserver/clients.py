@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
 
@@ -63,9 +63,17 @@ class ManageSieve:
         self._file = self._socket.makefile("rb")
         self.capabilities = self._answer()
         self.command("STARTTLS")
+        self._file.close()
         self._socket = trusting().wrap_socket(self._socket)
         self._file = self._socket.makefile("rb")
         self._answer()
+
+    def __enter__(self) -> ManageSieve:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
 
     def command(self, line: str) -> str:
         """Send one command and return the last line of its answer."""
@@ -92,46 +100,50 @@ class ManageSieve:
 
 def accepted_by(ports: Ports, user: str, password: str) -> dict[str, bool]:
     """Return for each of the services that know a sign-in whether it takes this password."""
+    smtp_refusal = smtplib.SMTPAuthenticationError
     return {
-        "imaps": _signs_in(lambda: imap(ports, user, password).__enter__(), imaplib.IMAP4.error),
-        "imap": _signs_in(lambda: _imap_starttls(ports, user, password), imaplib.IMAP4.error),
-        "pop3s": _signs_in(lambda: _pop3(poplib.POP3_SSL(HOST, ports.pop3s, context=trusting()), user, password)),
-        "pop3": _signs_in(lambda: _pop3(_pop3_starttls(ports), user, password)),
-        "submission": _signs_in(
-            lambda: submission(ports, user, password).__enter__(), smtplib.SMTPAuthenticationError
-        ),
-        "submissions": _signs_in(
-            lambda: submission(ports, user, password, tls=True).__enter__(), smtplib.SMTPAuthenticationError
-        ),
-        "sieve": ManageSieve(ports).login(user, password).startswith("OK"),
+        "imaps": _signs_in(imap(ports, user, password), imaplib.IMAP4.error),
+        "imap": _signs_in(_imap_starttls(ports, user, password), imaplib.IMAP4.error),
+        "pop3s": _signs_in(_pop3(ports, user, password, tls=True), poplib.error_proto),
+        "pop3": _signs_in(_pop3(ports, user, password, tls=False), poplib.error_proto),
+        "submission": _signs_in(submission(ports, user, password), smtp_refusal),
+        "submissions": _signs_in(submission(ports, user, password, tls=True), smtp_refusal),
+        "sieve": _sieve(ports, user, password),
     }
 
 
-def _signs_in(attempt: Callable[[], object], refusal: type[Exception] = poplib.error_proto) -> bool:
+def _signs_in(session: contextlib.AbstractContextManager[object], refusal: type[Exception]) -> bool:
     try:
-        attempt()
+        with session:
+            return True
     except refusal:
         return False
-    return True
 
 
-def _imap_starttls(ports: Ports, user: str, password: str) -> None:
-    session = imaplib.IMAP4(HOST, ports.imap, timeout=30)
-    session.starttls(trusting())
-    session.login(user, password)
-    session.logout()
+@contextlib.contextmanager
+def _imap_starttls(ports: Ports, user: str, password: str) -> Iterator[None]:
+    with imaplib.IMAP4(HOST, ports.imap, timeout=30) as session:
+        session.starttls(trusting())
+        session.login(user, password)
+        yield
 
 
-def _pop3_starttls(ports: Ports) -> poplib.POP3:
-    session = poplib.POP3(HOST, ports.pop3, timeout=30)
-    session.stls(trusting())
-    return session
+@contextlib.contextmanager
+def _pop3(ports: Ports, user: str, password: str, *, tls: bool) -> Iterator[None]:
+    if tls:
+        session: poplib.POP3 = poplib.POP3_SSL(HOST, ports.pop3s, context=trusting(), timeout=30)
+    else:
+        session = poplib.POP3(HOST, ports.pop3, timeout=30)
+        session.stls(trusting())
+    with contextlib.closing(session):
+        session.user(user)
+        session.pass_(password)
+        yield
 
 
-def _pop3(session: poplib.POP3, user: str, password: str) -> None:
-    session.user(user)
-    session.pass_(password)
-    session.quit()
+def _sieve(ports: Ports, user: str, password: str) -> bool:
+    with ManageSieve(ports) as session:
+        return session.login(user, password).startswith("OK")
 
 
 def message(sender: str, recipient: str, subject: str, **headers: str) -> EmailMessage:

@@ -240,38 +240,38 @@ class TestMailbox:
         assert any(b"\\Junk" in folder and b"Junk" in folder for folder in folders)
 
     def test_own_scripts_sort_mail(self, stack: Running, erika: str) -> None:
-        sieve = ManageSieve(stack.ports)
-        assert sieve.login(erika, PASSWORD).startswith("OK")
-        script = (
-            'require ["fileinto", "mailbox"];\r\n'
-            'if header :contains "subject" "Projekt" { fileinto :create "Projekt"; }\r\n'
-        )
-        assert sieve.put("sortieren", script).startswith("OK")
-        assert sieve.command('SETACTIVE "sortieren"').startswith("OK")
+        with ManageSieve(stack.ports) as sieve:
+            assert sieve.login(erika, PASSWORD).startswith("OK")
+            script = (
+                'require ["fileinto", "mailbox"];\r\n'
+                'if header :contains "subject" "Projekt" { fileinto :create "Projekt"; }\r\n'
+            )
+            assert sieve.put("sortieren", script).startswith("OK")
+            assert sieve.command('SETACTIVE "sortieren"').startswith("OK")
 
-        receive(stack.ports, message(STRANGER, erika, "Projekt eins"))
-        assert fetch(stack.ports, erika, PASSWORD, "Projekt eins", folder="Projekt")
-        assert sieve.command('SETACTIVE ""').startswith("OK")
+            receive(stack.ports, message(STRANGER, erika, "Projekt eins"))
+            assert fetch(stack.ports, erika, PASSWORD, "Projekt eins", folder="Projekt")
+            assert sieve.command('SETACTIVE ""').startswith("OK")
 
     def test_own_scripts_cannot_bounce(self, stack: Running, erika: str) -> None:
-        sieve = ManageSieve(stack.ports)
-        assert sieve.login(erika, PASSWORD).startswith("OK")
-        assert sieve.put("verboten", 'require "reject";\r\nreject "nein";\r\n').startswith("NO")
+        with ManageSieve(stack.ports) as sieve:
+            assert sieve.login(erika, PASSWORD).startswith("OK")
+            assert sieve.put("verboten", 'require "reject";\r\nreject "nein";\r\n').startswith("NO")
 
     def test_own_scripts_cannot_forward(self, stack: Running, erika: str, hans: str) -> None:
-        sieve = ManageSieve(stack.ports)
-        assert sieve.login(hans, PASSWORD).startswith("OK")
-        assert sieve.put("weiter", f'redirect "{erika}";\r\n').startswith("OK")
-        assert sieve.command('SETACTIVE "weiter"').startswith("OK")
-        receive(stack.ports, message(STRANGER, hans, "bleibt hier"))
+        with ManageSieve(stack.ports) as sieve:
+            assert sieve.login(hans, PASSWORD).startswith("OK")
+            assert sieve.put("weiter", f'redirect "{erika}";\r\n').startswith("OK")
+            assert sieve.command('SETACTIVE "weiter"').startswith("OK")
+            receive(stack.ports, message(STRANGER, hans, "bleibt hier"))
 
-        assert fetch(stack.ports, hans, PASSWORD, "bleibt hier")
-        assert sieve.command('SETACTIVE ""').startswith("OK")
-        with imap(stack.ports, erika, PASSWORD) as session:
-            assert session.search(None, "SUBJECT", '"bleibt hier"')[1] == [b""]
+            assert fetch(stack.ports, hans, PASSWORD, "bleibt hier")
+            assert sieve.command('SETACTIVE ""').startswith("OK")
+            with imap(stack.ports, erika, PASSWORD) as session:
+                assert session.search(None, "SUBJECT", '"bleibt hier"')[1] == [b""]
 
     def test_kick_ends_an_idle_session(self, stack: Running, erika: str) -> None:
-        with contextlib.suppress(imaplib.IMAP4.abort), imap(stack.ports, erika, PASSWORD) as session:
+        with contextlib.suppress(imaplib.IMAP4.abort), imap(stack.ports, erika, PASSWORD) as session, session.socket():
             session.send(b"idle1 IDLE\r\n")
             assert session.readline().startswith(b"+")
 
