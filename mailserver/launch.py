@@ -167,7 +167,7 @@ class Stack:
 
     def _run(self, name: str, *arguments: str) -> None:
         """Start a server that stays a child of this process; what it says before it has its log goes to a file."""
-        with open(self.runtime / "log" / f"{name}-start.log", "wb") as log:
+        with (self.runtime / "log" / f"{name}-start.log").open("wb") as log:
             self._children[name] = subprocess.Popen(
                 [name, *arguments],
                 cwd=self.runtime,

@@ -32,10 +32,13 @@ def trusting() -> ssl.SSLContext:
 @contextlib.contextmanager
 def imap(ports: Ports, user: str, password: str) -> Iterator[imaplib.IMAP4_SSL]:
     """Yield a signed-in IMAP session with INBOX selected."""
-    with imaplib.IMAP4_SSL(HOST, ports.imaps, ssl_context=trusting(), timeout=30) as session:
+    session = imaplib.IMAP4_SSL(HOST, ports.imaps, ssl_context=trusting(), timeout=30)
+    try:
         session.login(user, password)
         session.select("INBOX")
         yield session
+    finally:
+        session.shutdown()
 
 
 @contextlib.contextmanager
@@ -122,10 +125,13 @@ def _signs_in(session: contextlib.AbstractContextManager[object], refusal: type[
 
 @contextlib.contextmanager
 def _imap_starttls(ports: Ports, user: str, password: str) -> Iterator[None]:
-    with imaplib.IMAP4(HOST, ports.imap, timeout=30) as session:
+    session = imaplib.IMAP4(HOST, ports.imap, timeout=30)
+    try:
         session.starttls(trusting())
         session.login(user, password)
         yield
+    finally:
+        session.shutdown()
 
 
 @contextlib.contextmanager

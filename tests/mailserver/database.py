@@ -74,6 +74,7 @@ class Database:
             "pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/server.log", "-o", options, "start"
         )
         if hasattr(self, "connection"):
+            self.connection.close()
             self.connection = psycopg.connect(f"host={self.folder} user=postgres dbname=ksc", autocommit=True)
 
     def remove(self) -> None:
