@@ -29,7 +29,7 @@ class CredentialState(models.TextChoices):
     ISSUED = "issued", _("given out")
     REISSUED = "reissued", _("given out again")
     LOGGED_IN = "logged_in", _("has logged in")
-    CHANGED = "changed", _("password changed")
+    CHANGED = "changed", _("changed")
     EXPIRED = "expired", _("expired")
 
 
