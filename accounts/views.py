@@ -46,7 +46,7 @@ class LoginView(WizardLoginView):
         """A failed try leaves no session row behind; the page is drawn first, since it reads the wizard's data."""
         if hasattr(response, "render"):
             response.render()
-        self.request.session.pop(self.prefix, None)
+        self.request.session.pop(self.storage.prefix, None)
         return response
 
     def first_page(self, request):

@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
@@ -55,7 +56,9 @@ class PeopleAdmin(ScopedAdmin):
         return reverse(f"{self.admin_site.name}:{self.url_name(deed)}", args=args)
 
     def own_object(self, request, pk):
-        obj = self.get_object(request, str(pk)) if self.has_change_permission(request) else None
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, str(pk))
         if obj is None:
             raise Http404
         return obj
@@ -122,7 +125,7 @@ class PeopleAdmin(ScopedAdmin):
     def credentials_view(self, request):
         """POST the confirmed tickets; the answer itself holds the passwords, as page or as PDF, this once."""
         if not self.has_change_permission(request):
-            raise Http404
+            raise PermissionDenied
         if request.method == "GET" and request.GET.get("id", "").isdigit():
             return self.confirm_credentials(request, [self.person(self.own_object(request, request.GET["id"]))])
         if request.method != "POST":

@@ -56,6 +56,36 @@ def make_mailbox(domain, local_part, *, name="Max Mustermann", password=PASSWORD
     return mailbox
 
 
+def the_cast() -> Cast:
+    """The cast as it stands in the database since the start of the run; made anew after a flush."""
+    if not Tenant.objects.filter(customer_number="1001").exists():
+        return make_cast()
+    people = {(user.area, user.address): user for user in User.objects.select_related("tenant")}
+    boxes = {box.address.address: box for box in Mailbox.objects.with_person()}
+    aliases = {alias.address.address: alias for alias in Alias.objects.select_related("address", "mailbox")}
+    domains = {domain.name: domain for domain in Domain.objects.select_related("tenant")}
+    mine, other = "musterdomain.de", f"{CANARY}.example"
+    mailbox, other_mailbox = boxes[f"max.mustermann@{mine}"], boxes[f"max.mustermann@{other}"]
+    return Cast(
+        tenant=domains[mine].tenant,
+        domain=domains[mine],
+        dvb=people["ksc", f"dvb@{mine}"],
+        deputy=people["ksc", f"deputy@{mine}"],
+        expired_deputy=people["ksc", f"former@{mine}"],
+        dsb=people["ksc", f"dsb@{mine}"],
+        user=mailbox.user,
+        mailbox=mailbox,
+        alias=aliases[f"info@{mine}"],
+        other_tenant=domains[other].tenant,
+        other_domain=domains[other],
+        other_dvb=people["ksc", f"dvb@{other}"],
+        other_user=other_mailbox.user,
+        other_mailbox=other_mailbox,
+        other_alias=aliases[f"info@{other}"],
+        staff=people["ksc", "staff@hoster.example"],
+    )
+
+
 def make_cast() -> Cast:
     a = Tenant.objects.create(customer_number="1001", name="Musterfirma")
     b = Tenant.objects.create(customer_number=f"{CANARY}-1002", name=f"{CANARY} GmbH")

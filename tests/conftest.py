@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests.cast import PASSWORD, Cast, make_cast
+from tests.cast import PASSWORD, Cast, the_cast
 from tests.demo import running_demo
 
 REAL = ("mailserver", "browser")
@@ -29,8 +29,10 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup):
-    """Close the serving role's pool before the owner drops the test database."""
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The cast is made once a run; the serving role's pool is closed before the owner drops the database."""
+    with django_db_blocker.unblock():
+        the_cast()
     yield
     connection.close()
     connection.close_pool()
@@ -38,7 +40,7 @@ def django_db_setup(django_db_setup):
 
 @pytest.fixture
 def cast(db) -> Cast:
-    return make_cast()
+    return the_cast()
 
 
 @pytest.fixture

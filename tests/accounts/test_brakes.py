@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import Brake
 from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, network_of
-from tests.cast import PASSWORD, make_cast
+from tests.cast import PASSWORD, the_cast
 from tests.promises import LONG, promise
 
 # What the promises name is a thousand tries; the everyday run takes a tenth.
@@ -126,7 +126,7 @@ class TestALoginPastTheLimit:
 @promise("A-22")
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_fifty_parallel_guesses_get_no_more_tries_than_fifty_in_a_row(log_in):
-    user = make_cast().user
+    user = the_cast().user
 
     def guess(number):
         try:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, StaleCredentials, User
 from accounts.models.brakes import CHANGE
-from tests.cast import PASSWORD, make_cast
+from tests.cast import PASSWORD, the_cast
 from tests.promises import promise
 
 NEW = "Neun Otter singen 5 Lieder!"
@@ -179,7 +179,7 @@ class TestTwoWritersAtOnce:
     @promise("A-40")
     @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
     def test_of_sixteen_parallel_changes_exactly_one_wins(self):
-        user = make_cast().user
+        user = the_cast().user
         passwords = [f"Acht Igel husten {number} Mal?" for number in range(16)]
 
         def race(password):

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
-from tests.cast import CANARY, make_cast, make_mailbox
+from tests.cast import CANARY, make_mailbox, the_cast
 from tests.promises import promise
 
 POSTFIX_VIEWS = [
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owne
 
 @pytest.fixture
 def cast(transactional_db):
-    return make_cast()
+    return the_cast()
 
 
 def ask(role, sql, *parameters):

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, Tenant, User
 from mailboxes.credentials import CHUNK, Ticket
-from tests.cast import make_cast, make_mailbox
+from tests.cast import make_mailbox, the_cast
 from tests.promises import promise
 
 URL = "/desk/mailboxes/mailbox/credentials/"
@@ -122,7 +122,7 @@ class TestTheFormSentAgain:
 
     @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
     def test_sixteen_times_at_once_gives_out_one_password(self):
-        cast = make_cast()
+        cast = the_cast()
         form = {"person": ticket(cast.user, cast.dvb)}
         sessions = [Client() for _each in range(16)]
         for session in sessions:
