@@ -196,4 +196,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # It lists the glyphs that it embeds: of a letter these are the characters of the passwords.
+    "loggers": {"fontTools": {"level": "ERROR"}},
 }

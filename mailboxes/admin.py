@@ -19,8 +19,7 @@ from accounts.models import AuditEvent, StaleCredentials, User
 
 from .credentials import CHUNK, Ticket, draw, read_tickets, store
 from .forms import AliasCreateForm, DomainForm, MailboxChangeForm, MailboxCreateForm
-from .letter import render_letters
-from .letters import letter_for
+from .letters import initialdaten, pdf
 
 STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
 
@@ -141,15 +140,14 @@ class PeopleAdmin(ScopedAdmin):
 
     def letter_answer(self, request, credentials):
         headers = {"Content-Disposition": 'attachment; filename="Initialdaten.pdf"', "Cache-Control": "no-store"}
-        pdf = render_letters(letter_for(given) for given in credentials)
-        return HttpResponse(pdf, content_type="application/pdf", headers=headers)
+        return HttpResponse(pdf(initialdaten(credentials)), content_type="application/pdf", headers=headers)
 
     def screen_answer(self, request, credentials):
         request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
             "title": _("Credentials"),
             "opts": self.opts,
-            "rows": [letter_for(given) for given in credentials],
+            "rows": initialdaten(credentials),
         }
         return render(request, "mailboxes/desk/credentials.html", context)
 

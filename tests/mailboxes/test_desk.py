@@ -94,10 +94,9 @@ class TestANewMailbox:
 
     @promise("A-10")
     def test_ignores_fields_that_are_not_on_the_form(self, desk, cast):
-        extra = {
-            "tenant": cast.other_tenant.pk, "pk": 4711, "id": 4711, "role": "staff", "is_staff": "on", "user": cast.dvb.pk,
-            "is_superuser": "on", "password": "x", "mail_password_enabled": "on", "area": "ksc", "delivery": "refuse",
-        }  # fmt: skip
+        extra = {"tenant": cast.other_tenant.pk, "user": cast.dvb.pk, "pk": 4711, "id": 4711, "role": "staff"}
+        extra |= dict.fromkeys(("is_staff", "is_superuser", "mail_password_enabled"), "on")
+        extra |= {"password": "x", "area": "ksc", "delivery": "refuse"}
         desk.post(ADD, form(cast, **extra))
         mailbox = Mailbox.objects.get(address__local_part="nina.neu")
         assert (mailbox.tenant, mailbox.user.role, mailbox.user.area, mailbox.delivery) == (

@@ -1,0 +1,149 @@
+"""The printed letter: what stands on it, and that nothing else does."""
+
+import datetime
+import logging
+import re
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+import qrcode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+
+from accounts.passwords import generate_initial_password
+from mailboxes import letters
+from mailboxes.letter import QR_SIDE, _dark_runs
+from mailboxes.letters import Initialdaten
+from tests.promises import promise
+
+MAX = Initialdaten(
+    name="Max Mustermann",
+    login_name="max.mustermann@musterdomain.de",
+    password="EemU-tLcJ-EAmJ-rRae-wy4n-MLKK",
+    aliases=("info@musterdomain.de", "kontakt@musterdomain.de"),
+    area="mailbox",
+    rule="classes",
+    valid_until=datetime.datetime(2026, 12, 7, 10, 15, tzinfo=datetime.UTC),
+    issued_on=datetime.date(2026, 11, 23),
+    portal_url="https://kundenservice.hoster.example",
+    sender="Musterfirma GmbH",
+    support="support@hoster.example",
+    language="de",
+)
+
+
+def read(*people):
+    return PdfReader(BytesIO(letters.pdf(list(people))))
+
+
+def text(*people):
+    return "\n".join(page.extract_text() for page in read(*people).pages)
+
+
+def begins_of_lines(page):
+    """How far from the left edge each piece of text begins, in points."""
+    begins = []
+    page.extract_text(visitor_text=lambda part, _cm, place, *_font: part.strip() and begins.append(place[4]))
+    return begins
+
+
+class TestTheText:
+    def test_gives_every_password_back_as_one_word(self):
+        passwords = [generate_initial_password() for _each in range(30)]
+        found = text(*(replace(MAX, password=password) for password in passwords)).split()
+        assert [word for word in found if word.count("-") == 5] == passwords
+
+    def test_names_address_aliases_portal_and_support(self):
+        found = text(MAX)
+        for value in (MAX.login_name, *MAX.aliases, MAX.portal_url, MAX.support, MAX.name, MAX.sender):
+            assert value in found
+
+    def test_tells_the_steps_in_the_portals_own_words(self):
+        found = " ".join(text(MAX).split())
+        for words in (
+            "E-Mailadresse",
+            "„einzelne Mailbox“",
+            "„Anmelden“",
+            "15 Zeichen",
+            "7. Dezember 2026",
+            "Initialpasswort",
+        ):
+            assert words in found
+
+    def test_names_the_other_login_area_for_a_dvb_and_the_other_rule_for_passphrases(self):
+        found = " ".join(text(replace(MAX, area="ksc", rule="passphrase")).split())
+        assert "„KundenServiceCenter“" in found and "25 Zeichen" in found and "einzelne Mailbox" not in found
+
+    def test_is_english_for_english_readers_also_beside_german_ones(self):
+        first, second = (page.extract_text() for page in read(MAX, replace(MAX, language="en")).pages)
+        assert "Guten Tag" in first and "Hello Max" in second
+
+
+class TestThePages:
+    def test_are_one_for_a_usual_letter(self):
+        assert len(read(MAX).pages) == 1
+
+    def test_are_one_each_for_many(self):
+        assert len(read(*[MAX] * 20).pages) == 20
+
+    def test_flow_on_for_sixty_aliases(self):
+        aliases = tuple(f"alias{number}@musterdomain.de" for number in range(60))
+        found = text(replace(MAX, aliases=aliases))
+        assert all(alias in found for alias in aliases)
+
+    @settings(max_examples=15, deadline=None)
+    @given(name=st.text(max_size=120), sender=st.text(max_size=120))
+    def test_survive_any_name(self, name, sender):
+        assert MAX.password in text(replace(MAX, name=name, sender=sender))
+
+    @pytest.mark.parametrize(
+        "name", ["", "x" * 120, "Ä" * 254, "\u202edrow", "Łukasz Ωmega Ж", "😀", "\0\x1b[31m", "a\nb"]
+    )
+    def test_keep_everything_inside_the_paper(self, name):
+        reader = read(replace(MAX, name=name, login_name="m" * 64 + "@" + "w" * 180 + ".de", sender=name))
+        for page in reader.pages:
+            begins = begins_of_lines(page)
+            assert all(0 <= x < 190 / 25.4 * 72 for x in begins)
+
+
+class TestTheFile:
+    def test_is_tagged_and_says_its_language(self):
+        root = read(MAX).trailer["/Root"]
+        assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "de" and root["/StructTreeRoot"]
+        kinds = [element.get_object()["/S"] for element in root["/StructTreeRoot"]["/K"][0].get_object()["/K"]]
+        assert kinds.count("/H1") == 1 and kinds.count("/LI") == 5 and kinds.count("/Figure") == 1
+
+    @promise("A-29")
+    def test_holds_nothing_personal_in_its_metadata_and_is_the_same_each_time(self):
+        assert set(read(MAX).metadata) <= {"/Title", "/CreationDate", "/Producer"}
+        assert read(MAX).metadata["/Title"] == "Initialdaten"
+        assert letters.pdf([MAX]) == letters.pdf([MAX])
+
+    @promise("A-29")
+    def test_leaves_no_characters_of_the_password_in_the_log(self, caplog):
+        assert logging.getLogger("fontTools.subset").getEffectiveLevel() >= logging.ERROR
+        letters.pdf([MAX])
+        assert not caplog.records
+
+
+def test_the_qr_code_is_drawn_module_by_module_with_its_quiet_zone():
+    code = qrcode.QRCode(border=4)
+    code.add_data(MAX.portal_url)
+    matrix = code.get_matrix()
+    content = read(MAX).pages[0].get_contents().get_data().decode("latin-1")
+    figure = content[content.index("/Figure") : content.index("EMC", content.index("/Figure"))]
+    drawn = [tuple(map(float, square)) for square in re.findall(r"([\d.]+) ([\d.]+) ([\d.]+) (-?[\d.]+) re", figure)]
+    side = QR_SIDE / len(matrix) * 72 / 25.4
+    left, top = (210 - 20 - QR_SIDE) * 72 / 25.4, max(y for _x, y, _w, _h in drawn) + 4 * side
+    modules = {
+        (round((top - y) / side), round((x - left) / side) + step)
+        for x, y, width, _height in drawn
+        for step in range(round(width / side))
+    }
+    assert modules == {(y, x) for y, row in enumerate(matrix) for x, dark in enumerate(row) if dark}
+
+
+def test_runs_of_dark_modules_are_found_where_they_are():
+    assert list(_dark_runs([True, True, False, True, False])) == [(0, 2), (3, 1)]
