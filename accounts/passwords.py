@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from zxcvbn import matching, scoring, time_estimates
 
@@ -64,7 +65,7 @@ class Fault:
     """One reason why a password is refused: a code for programs and a sentence for people."""
 
     code: str
-    message: str
+    message: str | Promise
 
     @classmethod
     def reused(cls) -> "Fault":
@@ -101,9 +102,9 @@ def strength(password: str, context: PasswordContext) -> int:
     return 0 if _is_decorated_word(password) else time_estimates.guesses_to_score(_guesses(password, context))
 
 
-def rule_hints(rule: Rule) -> list[tuple[str, str]]:
+def rule_hints(rule: Rule) -> list[tuple[str, str | Promise]]:
     """The visible part of the rule as (code, text), in the codes of the faults."""
-    length = ("length", _("at least %(limit)d characters") % {"limit": rule.min_length})
+    length: tuple[str, str | Promise] = ("length", _("at least %(limit)d characters") % {"limit": rule.min_length})
     classes = CLASSES.items() if rule is Rule.CLASSES else ()
     return [length, *((code, hint) for code, (_matches, hint, _message) in classes)]
 

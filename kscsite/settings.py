@@ -94,20 +94,17 @@ def database(variable):
 
 
 # The serving role may not change the schema; the owner migrates and makes test databases.
-_server = {
-    "CONN_HEALTH_CHECKS": True,
-    "OPTIONS": {
-        "connect_timeout": 5,
-        "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
-    },
+_options = {
+    "connect_timeout": 5,
+    "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 5},
 }
 DATABASES = {
     "default": database("DATABASE_URL")
-    | _server
     | {
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": _server["OPTIONS"]
-        | {"pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 5}},
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": _options,
         "TEST": {"MIRROR": "owner"},
     },
 }

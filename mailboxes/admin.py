@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.admin import ScopedAdmin, shown_time
@@ -25,7 +25,7 @@ STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
 
 
 def lock_shown(person: User) -> str:
-    return _("locked since %s") % shown_time(person.locked_at) if person.is_locked else _("possible")
+    return gettext("locked since %s") % shown_time(person.locked_at) if person.is_locked else gettext("possible")
 
 
 class PeopleAdmin(ScopedAdmin):

@@ -69,9 +69,14 @@ def draw(tickets: Iterable[Ticket], viewer) -> list[Credentials]:
         raise StaleCredentials
     aliases, now = _aliases_of(people), timezone.now()
     return [
-        Credentials(people[pk], *people[pk].draw_initial_password(), tuple(aliases.get(pk, ())), ticket, now)
+        _drawn(people[pk], tuple(aliases.get(pk, ())), ticket, now)
         for pk, ticket in wanted.items()
     ]
+
+
+def _drawn(user: User, aliases: tuple[str, ...], ticket: Ticket, now: datetime) -> Credentials:
+    password, encoded = user.draw_initial_password()
+    return Credentials(user, password, encoded, aliases, ticket, now)
 
 
 def store(credentials: list[Credentials], by):

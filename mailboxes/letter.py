@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import qrcode
 from django.utils.formats import date_format
@@ -15,6 +16,9 @@ from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
 
 from .letters import Initialdaten
+
+if TYPE_CHECKING:
+    from fpdf.fonts import TTFFont
 
 FONTS = Path(__file__).parent / "fonts"
 FACES = (("sans", "", "DejaVuSans"), ("sans", "B", "DejaVuSans-Bold"), ("mono", "", "DejaVuSansMono"))
@@ -222,7 +226,7 @@ class LetterPDF(FPDF):
 
     def _printable(self, text, family) -> str:
         """Without control and direction marks; what the font has no glyph for becomes a replacement character."""
-        known = self.fonts[family].cmap
+        known = cast("TTFFont", self.fonts[family]).cmap
         plain = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
         return "".join(c if ord(c) in known else "\ufffd" for c in plain)
 

@@ -10,6 +10,7 @@ from tests.demo import running_demo
 REAL = ("mailserver", "browser")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What runs against the real servers and the browser is marked by its folder."""
     here = Path(__file__).parent

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -31,24 +32,37 @@ class Demo:
     def account(self, **wanted) -> dict:
         return next(row for row in self.accounts if wanted.items() <= row.items())
 
-    def imap(self, user, password) -> imaplib.IMAP4_SSL:
+    @contextlib.contextmanager
+    def imap(self, user, password) -> Iterator[imaplib.IMAP4_SSL]:
         session = imaplib.IMAP4_SSL(self.mail["host"], self.mail["imaps"], ssl_context=TRUSTING)
-        session.login(user, password)
-        return session
+        try:
+            session.login(user, password)
+            yield session
+        finally:
+            session.shutdown()
 
-    def pop3(self, user, password) -> poplib.POP3_SSL:
+    @contextlib.contextmanager
+    def pop3(self, user, password) -> Iterator[poplib.POP3_SSL]:
         session = poplib.POP3_SSL(self.mail["host"], self.mail["pop3s"], context=TRUSTING)
-        session.user(user)
-        session.pass_(password)
-        return session
+        try:
+            session.user(user)
+            session.pass_(password)
+            yield session
+        finally:
+            session.close()
 
-    def submission(self, user, password) -> smtplib.SMTP:
+    @contextlib.contextmanager
+    def submission(self, user, password) -> Iterator[smtplib.SMTP]:
         session = smtplib.SMTP(self.mail["host"], self.mail["submission"], timeout=30)
-        session.starttls(context=TRUSTING)
-        session.login(user, password)
-        return session
+        try:
+            session.starttls(context=TRUSTING)
+            session.login(user, password)
+            yield session
+        finally:
+            session.close()
 
-    def sieve(self, user, password):
+    @contextlib.contextmanager
+    def sieve(self, user, password) -> Iterator[None]:
         """A ManageSieve login (RFC 5804): raises PermissionError where it is refused."""
         with socket.create_connection((self.mail["host"], self.mail["sieve"]), timeout=30) as plain:
             self._sieve_answer(plain)
@@ -59,6 +73,7 @@ class Demo:
                 token = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
                 session.sendall(f'AUTHENTICATE "PLAIN" "{token}"\r\n'.encode())
                 self._sieve_answer(session)
+                yield
 
     def _sieve_answer(self, session):
         text = b""
@@ -73,8 +88,8 @@ class Demo:
         refusals = (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPAuthenticationError, PermissionError)
         for protocol in ("imap", "pop3", "submission", "sieve"):
             try:
-                getattr(self, protocol)(user, password)
-                answers[protocol] = True
+                with getattr(self, protocol)(user, password):
+                    answers[protocol] = True
             except refusals:
                 answers[protocol] = False
         return answers
@@ -94,7 +109,8 @@ class Demo:
             session.select(folder)
             _status, [found] = session.search(None, "SUBJECT", f'"{subject}"')
             if found:
-                return session.fetch(found.split()[-1], "(RFC822)")[1][0][1]
+                [(_envelope, message), *_rest] = session.fetch(found.split()[-1], "(RFC822)")[1]
+                return bytes(message)
             time.sleep(0.2)
         raise AssertionError(f"no message {subject!r} after {seconds} s")
 

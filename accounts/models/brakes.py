@@ -1,7 +1,7 @@
 import hashlib
 import hmac
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -90,16 +90,7 @@ class BrakeQuerySet(models.QuerySet):
 
     def _count(self, limit: Limit, key: str) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(
-                COUNT,
-                {
-                    "key": key,
-                    "forget": FORGET_AFTER,
-                    "free": limit.free,
-                    "first": limit.first,
-                    "longest": limit.longest,
-                },
-            )
+            cursor.execute(COUNT, {"key": key, "forget": FORGET_AFTER} | asdict(limit))
             return cursor.fetchone() is not None
 
     def _wait(self, key: str) -> timedelta:

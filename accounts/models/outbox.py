@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 LONGEST_PAUSE = timedelta(hours=1)
 
 
-class OutboxQuerySet(models.QuerySet):
+class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def add(self, kind, **payload) -> "OutboxMessage":
         """Ask for something outside the database, in the transaction that makes it necessary."""
         return self.create(kind=kind, payload=payload)

@@ -95,7 +95,7 @@ class Tenant(models.Model):
         AuditEvent.objects.record(deed, self, by=by, tenant=self, old={"status": old}, new={"status": status})
 
 
-class InstallationQuerySet(models.QuerySet):
+class InstallationQuerySet(models.QuerySet["Installation"]):
     def visible_to(self, viewer):
         return self
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from ..context import current_request
 
 
-class AuditEventManager(models.Manager):
+class AuditEventManager(models.Manager["AuditEvent"]):
     def record(self, deed, obj, *, by=None, tenant=None, old=None, new=None) -> "AuditEvent":
         """Write one deed in the transaction of the deed itself; `old` and `new` never hold a secret.
 

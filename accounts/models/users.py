@@ -204,7 +204,7 @@ class User(AbstractBaseUser):
     def credential_state(self) -> CredentialState:
         if not self.initial_password:
             return CredentialState.CHANGED if self.password_changed_at else CredentialState.CREATED
-        if self.initial_expires_at <= timezone.now():
+        if self.initial_expires_at is None or self.initial_expires_at <= timezone.now():
             return CredentialState.EXPIRED
         if self.initial_used_at:
             return CredentialState.LOGGED_IN

@@ -1,3 +1,5 @@
+from typing import TypeVar
+
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
@@ -8,7 +10,10 @@ from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_do
 from accounts.models import AuditEvent
 
 
-class TenantScopedQuerySet(models.QuerySet):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class TenantScopedQuerySet(models.QuerySet[Row]):
     """Rows with a tenant: the first wall between two tenants is this word."""
 
     def visible_to(self, viewer):
@@ -57,7 +62,7 @@ class Domain(models.Model):
 IN_USE = _("This address is already in use. Choose another one.")
 
 
-class AddressQuerySet(TenantScopedQuerySet):
+class AddressQuerySet(TenantScopedQuerySet["Address"]):
     def in_use(self):
         return self.filter(retired_at=None)
 

@@ -16,7 +16,7 @@ class LimitReached(ValidationError):
     """The tenant's contract allows no more of this."""
 
 
-class MailboxQuerySet(TenantScopedQuerySet):
+class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
     def visible_to(self, viewer):
         """A mailbox user sees their own mailbox besides what TenantScopedQuerySet says."""
         if viewer.is_authenticated and viewer.role == User.Role.USER:
@@ -134,7 +134,7 @@ class Mailbox(models.Model):
             AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)
 
 
-class AliasQuerySet(TenantScopedQuerySet):
+class AliasQuerySet(TenantScopedQuerySet["Alias"]):
     def visible_to(self, viewer):
         """A mailbox user sees the aliases of their own mailbox."""
         if viewer.is_authenticated and viewer.role == User.Role.USER:
@@ -145,7 +145,7 @@ class AliasQuerySet(TenantScopedQuerySet):
         """A new alias address for a mailbox of the same tenant, counted like `open_mailbox`."""
         with transaction.atomic():
             tenant = Tenant.objects.select_for_update().get(pk=domain.tenant_id)
-            if self.model.objects.filter(tenant=tenant).count() >= tenant.max_aliases:
+            if Alias.objects.filter(tenant=tenant).count() >= tenant.max_aliases:
                 raise LimitReached(
                     _("Your contract allows %(limit)s alias addresses, and all are in use. Ask support for more."),
                     code="max_aliases",
