@@ -38,6 +38,8 @@ def run(arguments: list[str]) -> int:
     """Bring everything up, say where it is, and wait."""
     options = _options(arguments)
     if options.mail:
+        if environment.external():
+            raise Stop("the demo's mail servers read its own private database; unset DATABASE_URL for --mail")
         packages.ensure("mail")
         mail.require_root()
     state = folders.state()

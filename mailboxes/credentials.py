@@ -68,10 +68,7 @@ def draw(tickets: Iterable[Ticket], viewer) -> list[Credentials]:
     if any(pk not in people or people[pk].initial_issues != wanted[pk].issue for pk in wanted):
         raise StaleCredentials
     aliases, now = _aliases_of(people), timezone.now()
-    return [
-        _drawn(people[pk], tuple(aliases.get(pk, ())), ticket, now)
-        for pk, ticket in wanted.items()
-    ]
+    return [_drawn(people[pk], tuple(aliases.get(pk, ())), ticket, now) for pk, ticket in wanted.items()]
 
 
 def _drawn(user: User, aliases: tuple[str, ...], ticket: Ticket, now: datetime) -> Credentials:

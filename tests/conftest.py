@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 from tests.cast import PASSWORD, Cast, the_cast
 from tests.demo import running_demo
@@ -30,13 +31,16 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
-    """The cast is made once a run; the serving role's pool is closed before the owner drops the database."""
+def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
+    """The owner makes the database, the serving role uses it; the cast is made once a run."""
     with django_db_blocker.unblock():
+        databases = setup_databases(verbosity=0, interactive=False, aliases=["default", "owner"])
         the_cast()
     yield
-    connection.close()
-    connection.close_pool()
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.close_pool()
+        teardown_databases(databases, verbosity=0)
 
 
 @pytest.fixture
@@ -67,7 +71,7 @@ def masked():
     def masked(response, *ids):
         text = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", response.content).decode()
         for each in ids:
-            text = text.replace(str(each), "ID")
+            text = re.sub(rf"\b{each}\b", "ID", text)
         return text
 
     return masked

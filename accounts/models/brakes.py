@@ -3,6 +3,7 @@ import hmac
 import ipaddress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
@@ -90,7 +91,8 @@ class BrakeQuerySet(models.QuerySet):
 
     def _count(self, limit: Limit, key: str) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(COUNT, {"key": key, "forget": FORGET_AFTER} | asdict(limit))
+            parameters: dict[str, Any] = {"key": key, "forget": FORGET_AFTER, **asdict(limit)}
+            cursor.execute(COUNT, parameters)
             return cursor.fetchone() is not None
 
     def _wait(self, key: str) -> timedelta:

@@ -5,6 +5,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 LONGEST_PAUSE = timedelta(hours=1)
+# How long a finished message can still be looked at.
+KEPT = timedelta(days=7)
 
 
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
@@ -14,6 +16,9 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
 
     def waiting(self):
         return self.filter(done_at=None)
+
+    def long_done(self):
+        return self.filter(done_at__lt=timezone.now() - KEPT)
 
     def claim_next(self) -> "OutboxMessage | None":
         """The next message that is due, locked for this transaction; other workers skip it."""

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_domain, normalise_domain
 from accounts.models import AuditEvent
 
-
 Row = TypeVar("Row", bound=models.Model)
 
 

@@ -16,7 +16,7 @@ from accounts.passwords import generate_initial_password
 from mailboxes import letters
 from mailboxes.letter import QR_SIDE, _dark_runs
 from mailboxes.letters import Initialdaten
-from tests.promises import promise
+from tests.promises import LONG, promise
 
 MAX = Initialdaten(
     name="Max Mustermann",
@@ -51,7 +51,7 @@ def begins_of_lines(page):
 
 class TestTheText:
     def test_gives_every_password_back_as_one_word(self):
-        passwords = [generate_initial_password() for _each in range(30)]
+        passwords = [generate_initial_password() for _each in range(10)]
         found = text(*(replace(MAX, password=password) for password in passwords)).split()
         assert [word for word in found if word.count("-") == 5] == passwords
 
@@ -93,7 +93,7 @@ class TestThePages:
         found = text(replace(MAX, aliases=aliases))
         assert all(alias in found for alias in aliases)
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=200 if LONG else 5, deadline=None)
     @given(name=st.text(max_size=120), sender=st.text(max_size=120))
     def test_survive_any_name(self, name, sender):
         assert MAX.password in text(replace(MAX, name=name, sender=sender))

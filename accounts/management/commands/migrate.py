@@ -10,7 +10,7 @@ class Command(MigrateCommand):
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
 
-    def handle(self, *args, **options):
+    def execute(self, *args, **options):
         if options["database"] not in settings.DATABASES:
             raise CommandError("DATABASE_OWNER_URL is not set: migrations run as the owner of the tables.")
-        return super().handle(*args, **options)
+        return super().execute(*args, **options)

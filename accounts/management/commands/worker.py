@@ -3,9 +3,11 @@ import signal
 import time
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, transaction
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import Brake, OutboxMessage
@@ -48,6 +50,8 @@ class Command(BaseCommand):
         if time.monotonic() - getattr(self, "tidied", 0) > TIDY_EVERY_SECONDS:
             self.tidied = time.monotonic()
             Brake.objects.forgotten().delete()
+            OutboxMessage.objects.long_done().delete()
+            Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def handle_next() -> bool:
