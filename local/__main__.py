@@ -11,13 +11,13 @@ VERBS = {"demo": demo.run, "test": test.run, "check": check.run, "manage": manag
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite kill ends ./ksc as Ctrl-C does, so that it takes down what it started."""
+    """A polite kill ends ./ksc as Ctrl-C does, also in the background, so that it takes down what it started."""
     raise KeyboardInterrupt
 
 
 def main() -> int:
     """Run the verb; the exit status is the command's own."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     try:
         return VERBS[sys.argv[1]](sys.argv[2:])
