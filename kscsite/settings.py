@@ -97,7 +97,7 @@ def database(variable):
 _options = {
     "connect_timeout": 5,
     "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 5},
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 3},
 }
 DATABASES = {
     "default": database("DATABASE_URL")
