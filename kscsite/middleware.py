@@ -1,5 +1,6 @@
 """What concerns every answer."""
 
+from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
 
@@ -12,6 +13,18 @@ def fixed_headers(get_response):
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         if "Cache-Control" not in response:
             add_never_cache_headers(response)
+        return response
+
+    return middleware
+
+
+def method_not_allowed(get_response):
+    """Give the empty answer to a wrong method the portal's look."""
+
+    def middleware(request):
+        response = get_response(request)
+        if response.status_code == 405 and not response.content:
+            response.content = render_to_string("405.html")
         return response
 
     return middleware

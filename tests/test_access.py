@@ -234,7 +234,7 @@ def test_an_id_of_tenant_b_is_answered_like_one_that_never_existed(cast, clients
 @pytest.mark.parametrize("name", ["anonymous", "user", "dvb", "staff"])
 def test_no_method_on_any_url_ends_in_a_server_error(cast, clients, name):
     ids, client = objects(cast), clients[name]
-    methods = ["post", "delete"] + (["put", "patch", "options", "trace"] if LONG else [])
+    methods = ["post", "put", "patch", "delete", "options", "trace"] if LONG else ["post"]
     for route, method in product(ROUTES, methods):
         if route != "abmelden/":
             response = getattr(client, method)(url(route, ids))

@@ -41,6 +41,15 @@ class TestErrorPages:
         assert response.status_code == 500
         assert "KundenServiceCenter" in page and "ZeroDivision" not in page and "Traceback" not in page
 
+    @pytest.mark.parametrize(
+        ("method", "path"), [("get", "/abmelden/"), ("post", "/passwort/vergessen/"), ("put", "/")]
+    )
+    def test_of_a_wrong_method_says_so_in_the_portals_look(self, client, cast, method, path):
+        client.force_login(cast.user)
+        response = getattr(client, method)(path)
+        assert response.status_code == 405 and response["Allow"]
+        assert "KundenServiceCenter" in response.content.decode()
+
     def test_of_a_body_that_is_too_large_is_a_clear_refusal(self, client, db):
         response = client.post("/anmelden/", {"auth-password": "x" * 10_000_000})
         assert response.status_code in (400, 413)

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import hashers
-from accounts.models import AuditEvent, Tenant, User
+from accounts.models import AuditEvent, Brake, Tenant, User
 from tests.cast import PASSWORD, make_mailbox
 from tests.promises import promise
 
@@ -282,11 +283,13 @@ class TestForgedRequests:
         assert "_auth_user_id" not in client.session
 
     @promise("A-55")
-    @pytest.mark.parametrize("address", ["\0", "a\0@b.de", "ä" * 300, "\ud7ff" * 10, "x" * 5000, "' OR 1=1 --", "%s"])
-    @pytest.mark.parametrize("password", ["\0", "x" * 5000, "\n\r"])
-    def test_with_odd_text_are_answered_calmly(self, client, cast, log_in, address, password):
+    def test_with_odd_text_are_answered_calmly(self, client, cast, log_in):
         client.raise_request_exception = False
-        assert log_in(client, area="mailbox", address=address, password=password).status_code in (200, 400)
+        odd = ["\0", "a\0@b.de", "ä" * 300, "\ud7ff" * 10, "x" * 5000, "' OR 1=1 --", "%s", "\n\r"]
+        for address, password in product(odd, odd):
+            Brake.objects.all().delete()
+            answer = log_in(client, area="mailbox", address=address, password=password)
+            assert answer.status_code in (200, 400), (address, password)
 
 
 @promise("A-25")

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
-from tests.cast import CANARY, make_mailbox, the_cast
+from tests.cast import CANARY, make_mailbox
 from tests.promises import promise
 
 POSTFIX_VIEWS = [
@@ -22,12 +22,7 @@ POSTFIX_VIEWS = [
 ]
 MAX = "max.mustermann@musterdomain.de"
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
-
-
-@pytest.fixture
-def cast(transactional_db):
-    return the_cast()
+committed = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 
 def ask(role, sql, *parameters):
@@ -52,6 +47,7 @@ def password_of(address):
     return [row[0] for row in rows]
 
 
+@committed
 class TestAnAddress:
     def test_of_a_mailbox_leads_to_itself_and_its_alias_to_it(self, cast):
         assert split("virtual_aliases", "target", MAX) == [MAX]
@@ -78,6 +74,7 @@ class TestAnAddress:
         assert split("sender_logins", "login", "nobody@musterdomain.de") == []
 
 
+@committed
 class TestThePassword:
     def test_is_given_in_dovecots_form_once_it_is_the_persons_own(self, cast):
         [password] = password_of(MAX)
@@ -102,6 +99,7 @@ class TestThePassword:
         assert password_of(MAX) == []
 
 
+@committed
 class TestALock:
     def test_ends_login_and_sending_but_not_receiving(self, cast):
         cast.user.lock(by=cast.dvb)
@@ -138,6 +136,7 @@ class TestAHome:
         assert quota_rule == "*:storage=100M"
 
 
+@committed
 class TestUsage:
     def test_is_written_by_dovecots_own_role_and_stamped_with_tenant_and_time(self, cast):
         upsert = (
@@ -153,7 +152,7 @@ class TestUsage:
 
 @promise("A-60")
 class TestRights:
-    def test_of_postfix_show_no_hash_and_no_table(self, cast):
+    def test_of_postfix_show_no_hash_and_no_table(self, db):
         for view in POSTFIX_VIEWS:
             ask("mail_ro", f"SELECT * FROM mail.{view}")
         for relation in (
@@ -166,12 +165,12 @@ class TestRights:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ask("mail_ro", f"SELECT * FROM {relation}")
 
-    def test_of_the_password_check_show_nothing_else(self, cast):
+    def test_of_the_password_check_show_nothing_else(self, db):
         for relation in [*(f"mail.{view}" for view in POSTFIX_VIEWS), "accounts_user"]:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ask("mail_auth", f"SELECT * FROM {relation}")
 
-    def test_of_the_quota_writer_end_at_its_table(self, cast):
+    def test_of_the_quota_writer_end_at_its_table(self, db):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask("mail_usage", "SELECT * FROM accounts_user")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -181,7 +180,7 @@ class TestRights:
     @pytest.mark.parametrize(
         "sql", ["CREATE TABLE t (i int)", "CREATE TABLE mail.t (i int)", "DELETE FROM mail.virtual_domains"]
     )
-    def test_allow_no_mail_server_to_make_or_delete_anything(self, cast, role, sql):
+    def test_allow_no_mail_server_to_make_or_delete_anything(self, db, role, sql):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask(role, sql)
 
@@ -204,7 +203,7 @@ class TestRights:
             cursor.execute(sql)
 
 
-def test_every_view_and_column_is_explained():
+def test_every_view_and_column_is_explained(db):
     rows = ask(
         "mail_ro",
         """SELECT c.relname, a.attname FROM pg_class c

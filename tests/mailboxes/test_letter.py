@@ -4,6 +4,7 @@ import datetime
 import logging
 import re
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 
 import pytest
@@ -34,6 +35,7 @@ MAX = Initialdaten(
 )
 
 
+@cache
 def read(*people):
     return PdfReader(BytesIO(letters.pdf(list(people))))
 
@@ -86,7 +88,7 @@ class TestThePages:
         assert len(read(MAX).pages) == 1
 
     def test_are_one_each_for_many(self):
-        assert len(read(*[MAX] * 20).pages) == 20
+        assert len(read(*[MAX] * 5).pages) == 5
 
     def test_flow_on_for_sixty_aliases(self):
         aliases = tuple(f"alias{number}@musterdomain.de" for number in range(60))
