@@ -52,7 +52,11 @@ def _pytest(source: str, arguments: list[str], long: bool) -> int:
     with environment.running(state, for_tests=True) as (cluster, env):
         if not environment.external():
             say(f"tests on {binaries.find()}")
-        given = {"KSC_TEST_STATE": str(cluster.state), "KSC_TEST_RUNTIME": str(folders.make_runtime(state))}
+        given = {
+            "KSC_TEST_STATE": str(cluster.state),
+            "KSC_TEST_RUNTIME": str(folders.make_runtime(state)),
+            "KSC_RSPAMD_CACHE": str(folders.state("rspamd-cache")),
+        }
         env |= FOR_TESTS | given | ({"KSC_LONG": "1"} if long else {})
         return subprocess.run(
             [sys.executable, *PYTEST, *arguments], cwd=folders.CHECKOUT, env=env, check=False

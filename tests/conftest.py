@@ -18,9 +18,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
-        if "demo" in item.fixturenames:
-            # One demo serves them all, so they stay with one test process.
-            item.add_marker(pytest.mark.xdist_group("demo"))
+        for shared in {"demo", "stack"} & set(item.fixturenames):
+            # One demo and one set of mail servers serve them all, so they stay with one test process each.
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

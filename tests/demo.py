@@ -125,7 +125,7 @@ def running_demo(var: Path, *arguments):
     with log.open("wb") as output:
         process = subprocess.Popen(
             [ROOT / "ksc", "demo", "--port", str(port), *arguments],
-            env=environment | {"KSC_VAR": str(var)},
+            env=environment | {"KSC_VAR": str(var), "KSC_RSPAMD_CACHE": os.environ.get("KSC_RSPAMD_CACHE", "")},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -178,7 +178,8 @@ def fetch(
             if session.select(folder)[0] == "OK":
                 found = session.search(None, "SUBJECT", f'"{subject}"')[1][0].split()
                 if found:
-                    return bytes(session.fetch(found[-1].decode(), "(BODY.PEEK[])")[1][0][1])
+                    [(_envelope, text), *_rest] = session.fetch(found[-1].decode(), "(BODY.PEEK[])")[1]
+                    return bytes(text)
         time.sleep(0.2)
     raise AssertionError(f"no message {subject!r} in {folder} of {user}")
 

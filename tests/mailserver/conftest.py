@@ -1,19 +1,18 @@
-"""The real mail servers over a scratch database, once per run."""
+"""The real mail servers over the portal's own tables, once per run."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from local import folders
+from local.mail import kept_cache
 from mailserver.launch import Stack
 from mailserver.settings import Ports, Settings
-from tests.mailserver.database import Database, secret
+from tests.mailserver.database import Database
 
 API_KEY = "doveadm-secret"
 
@@ -28,24 +27,23 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Running]:
-    """Yield Postfix, Dovecot and Rspamd over a scratch database."""
-    runtime = Path(tempfile.mkdtemp(prefix="ksc-test-", dir="/run"))
-    runtime.chmod(0o711)
-    database = Database(Path(tempfile.mkdtemp(prefix="ksc-pg-")), Ports.free().smtp)
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Postfix, Dovecot and Rspamd over a database with the portal's migrations."""
+    state: Path = folders.private(tmp_path_factory.mktemp("mail") / "var")
+    database = Database(state)
     database.create()
+    runtime = folders.make_runtime(state) / "mail"
     settings = Settings.loopback(
-        runtime / "mail",
-        database_port=database.port,
-        mail_ro_password=secret("mail_ro"),
-        mail_auth_password=secret("mail_auth"),
-        mail_usage_password=secret("mail_usage"),
+        runtime,
+        database_port=database.bouncer.port,
+        mail_ro_password=database.secret("mail_ro"),
+        mail_auth_password=database.secret("mail_auth"),
+        mail_usage_password=database.secret("mail_usage"),
         doveadm_api_key=API_KEY,
     )
-    cache = os.environ.get("KSC_RSPAMD_CACHE")
+    launcher = Stack(settings, runtime)
     try:
-        with Stack(settings, runtime / "mail", rspamd_cache=Path(cache) if cache else None) as launcher:
+        with kept_cache(state, launcher.rspamd_cache), launcher:
             yield Running(settings.ports, launcher, database)
     finally:
         database.remove()
-        shutil.rmtree(runtime)

@@ -1,120 +1,144 @@
-"""A scratch PostgreSQL with a pgbouncer in front, for tests of the mail servers alone."""
+"""The portal's own tables in a private PostgreSQL, with a pgbouncer in front, for tests of the mail servers."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import subprocess
+import sys
+import uuid
 from pathlib import Path
 
 import psycopg
 from argon2 import PasswordHasher
 
-BINARIES = Path("/usr/lib/postgresql/15/bin")
-# PostgreSQL and pgbouncer refuse to be root; in a user namespace of their own they are somebody else.
-AS_NOBODY_IN_PARTICULAR = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-ROLES = ("mail_ro", "mail_auth", "mail_usage")
+from local import environment, folders
+from local.cluster import Cluster
+from local.pgbouncer import Pgbouncer
+
+ROOT = Path(__file__).parents[2]
+# The real cost: it is Dovecot that has to bear it.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-PGBOUNCER = """[databases]
-ksc = host={folder} dbname=ksc
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {folder}/users.txt
-pool_mode = session
-default_pool_size = 40
-max_client_conn = 400
-server_connect_timeout = 3
-server_login_retry = 1
-query_wait_timeout = 5
-logfile = {folder}/pgbouncer.log
-pidfile = {folder}/pgbouncer.pid
-ignore_startup_parameters = extra_float_digits
+NEW_USER = """
+INSERT INTO accounts_user (area, address, tenant_id, role, name, language, password, password_changed_at,
+    initial_password, initial_issues, mail_password_enabled, lock_reason, created_at)
+VALUES ('mailbox', %s, %s, 'user', '', 'de', %s, now(), false, 0, %s, '', now()) RETURNING id
 """
-
-
-def secret(role: str) -> str:
-    """Return the password of a role of the contract."""
-    return f"{role}-secret"
+NEW_ADDRESS = """
+INSERT INTO mailboxes_address (tenant_id, domain_id, local_part, address, kind)
+VALUES (%s, %s, %s, %s, %s) RETURNING id
+"""
+NEW_MAILBOX = """
+INSERT INTO mailboxes_mailbox (tenant_id, public_id, address_id, user_id, storage_mb, delivery, created_at)
+VALUES (%s, %s, %s, %s, %s, 'accept', now()) RETURNING id
+"""
+OF_ADDRESS = "(SELECT id FROM mailboxes_address WHERE address = %s)"
 
 
 class Database:
-    """One cluster in `folder`, reached by the mail servers on `port` and by tests through `connection`."""
+    """One cluster below `state`, reached by the mail servers through pgbouncer and by tests as its owner."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
-        self._bouncer: subprocess.Popen[bytes] | None = None
+    def __init__(self, state: Path) -> None:
+        self.cluster = Cluster(state)
+        self.bouncer = Pgbouncer(self.cluster)
 
     def create(self) -> None:
-        """Make the cluster, the contract and the mail servers' way to it."""
-        self._run(
-            "initdb", "-D", f"{self.folder}/data", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust"
+        """Make the cluster with the portal's migrations, and the mail servers' way to it."""
+        folders.make_runtime(self.cluster.state)
+        self.cluster.start()
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=environment.base(self.cluster.state) | self.cluster.environment(),
+            check=True,
         )
-        self.resume()
-        with psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True) as server:
-            server.execute("CREATE DATABASE ksc")
-        self.connection = psycopg.connect(f"host={self.folder} user=postgres dbname=ksc", autocommit=True)
-        self.connection.execute((Path(__file__).parent / "contract.sql").read_text())
-        (self.folder / "users.txt").write_text("".join(f'"{role}" "{secret(role)}"\n' for role in ROLES))
-        configuration = self.folder / "pgbouncer.ini"
-        configuration.write_text(PGBOUNCER.format(folder=self.folder, port=self.port))
-        self._bouncer = subprocess.Popen([*AS_NOBODY_IN_PARTICULAR, "pgbouncer", "-q", str(configuration)])
+        self.bouncer.start()
+        self._connect()
+        self.tenant = self._new(
+            "INSERT INTO accounts_tenant (customer_number, name, status, max_domains, max_mailboxes, max_aliases,"
+            " max_storage_mb, initial_password_days, password_rule, created_at)"
+            " VALUES ('1', 'Musterfirma', 'active', 9, 9, 9, 9, 14, 'classes', now()) RETURNING id"
+        )
 
     def pause(self) -> None:
-        """Stop PostgreSQL at once, as a crash would; pgbouncer stays."""
-        self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
+        """Take PostgreSQL away; pgbouncer stays."""
+        self.connection.close()
+        self.cluster.stop()
 
     def resume(self) -> None:
-        """Start PostgreSQL."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
-        self._run(
-            "pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/server.log", "-o", options, "start"
-        )
-        if hasattr(self, "connection"):
-            self.connection.close()
-            self.connection = psycopg.connect(f"host={self.folder} user=postgres dbname=ksc", autocommit=True)
+        self.cluster.start()
+        self._connect()
 
     def remove(self) -> None:
-        """End both servers and delete the folder."""
-        if self._bouncer:
-            self._bouncer.send_signal(signal.SIGTERM)
-            self._bouncer.wait(10)
         self.connection.close()
-        self.pause()
-        shutil.rmtree(self.folder)
+        self.bouncer.stop()
+        self.cluster.stop()
+        folders.remove_runtime(self.cluster.state)
+
+    def secret(self, role: str) -> str:
+        return folders.kept_secret(self.cluster.state, role)
 
     def mailbox(self, address: str, password: str | None = None, *, quota_mb: int = 100) -> None:
-        """Make a mailbox whose owner may sign in where a password is given."""
-        localpart, _, domain = address.partition("@")
-        stored = f"{{ARGON2ID}}{HASHER.hash(password)}" if password else None
-        self.connection.execute("INSERT INTO domains VALUES (%s) ON CONFLICT DO NOTHING", [domain])
-        self.connection.execute(
-            "INSERT INTO mailboxes (address, localpart, domain, password, quota_mb) VALUES (%s, %s, %s, %s, %s)",
-            [address, localpart, domain, stored, quota_mb],
-        )
+        """Make a mailbox whose owner has chosen this password, or none yet."""
+        stored = "argon2" + HASHER.hash(password) if password else "!"
+        user = self._new(NEW_USER, address, self.tenant, stored, bool(password))
+        address_id = self._address(address, "mailbox")
+        self._new(NEW_MAILBOX, self.tenant, uuid.uuid4(), address_id, user, quota_mb)
 
     def alias(self, address: str, target: str) -> None:
-        """Make an alias in a domain that is there."""
-        self.connection.execute("INSERT INTO aliases VALUES (%s, %s, %s)", [*address.split("@"), target])
+        """Make an alias of a mailbox."""
+        self.run(
+            "INSERT INTO mailboxes_alias (tenant_id, address_id, mailbox_id, created_at)"
+            f" SELECT %s, %s, id, now() FROM mailboxes_mailbox WHERE address_id = {OF_ADDRESS}",
+            self.tenant,
+            self._address(address, "alias"),
+            target,
+        )
+
+    def password(self, address: str, password: str) -> None:
+        """Replace a person's password."""
+        self.run(
+            "UPDATE accounts_user SET password = %s WHERE address = %s", "argon2" + HASHER.hash(password), address
+        )
+
+    def initial(self, address: str, *, expired: bool = False) -> None:
+        """Make a person's password an initial one."""
+        self.run(
+            "UPDATE accounts_user SET initial_password = true, mail_password_enabled = false,"
+            " initial_expires_at = now() + %s::interval WHERE address = %s",
+            "-1 day" if expired else "14 days",
+            address,
+        )
 
     def lock(self, address: str) -> None:
         """Take sign-in and sending away; the mailbox still receives."""
-        self.connection.execute("UPDATE mailboxes SET may_sign_in = false WHERE address = %s", [address])
+        self.run("UPDATE accounts_user SET locked_at = now() WHERE address = %s", address)
 
-    def answer(self, address: str, action: str | None) -> None:
-        """Let Postfix defer or refuse mail to this address."""
-        self.connection.execute("UPDATE mailboxes SET action = %s WHERE address = %s", [action, address])
+    def unlock(self, address: str) -> None:
+        self.run("UPDATE accounts_user SET locked_at = NULL WHERE address = %s", address)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [*AS_NOBODY_IN_PARTICULAR, str(BINARIES / program), *arguments]
-        subprocess.run(
-            command,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            env=os.environ | {"LC_ALL": "C.UTF-8"},
+    def deliver(self, address: str, delivery: str) -> None:
+        """Accept, defer or refuse mail to a mailbox."""
+        self.run(f"UPDATE mailboxes_mailbox SET delivery = %s WHERE address_id = {OF_ADDRESS}", delivery, address)
+
+    def tenant_status(self, status: str) -> None:
+        self.run("UPDATE accounts_tenant SET status = %s", status)
+
+    def run(self, sql: str, *parameters: object) -> psycopg.Cursor:
+        return self.connection.execute(sql, parameters)
+
+    def _new(self, sql: str, *parameters: object) -> int:
+        row = self.run(sql, *parameters).fetchone()
+        assert row
+        return int(row[0])
+
+    def _address(self, address: str, kind: str) -> int:
+        local_part, _, domain = address.partition("@")
+        self.run(
+            "INSERT INTO mailboxes_domain (tenant_id, name, created_at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING",
+            self.tenant,
+            domain,
         )
+        domain_id = self._new("SELECT id FROM mailboxes_domain WHERE name = %s", domain)
+        return self._new(NEW_ADDRESS, self.tenant, domain_id, local_part, address, kind)
+
+    def _connect(self) -> None:
+        self.connection = psycopg.connect(self.cluster.url("ksc_owner"), autocommit=True)
