@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -102,7 +103,7 @@ class ScopedAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if obj is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        events = AuditEvent.objects.visible_to(request.user).filter(object_label=str(obj))[:200]
+        events = AuditEvent.objects.visible_to(request.user).about(*self.history_of(obj))[:200]
         context = self.admin_site.each_context(request) | {
             "title": _("History: %s") % obj,
             "opts": self.opts,
@@ -110,6 +111,21 @@ class ScopedAdmin(admin.ModelAdmin):
             "events": events,
         }
         return TemplateResponse(request, "admin/object_history.html", context)
+
+    def history_of(self, obj) -> list:
+        """The objects whose deeds the history page of `obj` shows."""
+        return [obj]
+
+    def get_changeform_initial_data(self, request):
+        """Values for a new form from the address line: what is no id does not reach a relation."""
+        found = super().get_changeform_initial_data(request)
+        relations = {field.name for field in self.opts.get_fields() if field.is_relation}
+        return {name: value for name, value in found.items() if name not in relations or str(value).isdecimal()}
+
+    def response_action(self, request, queryset):
+        if not all(value.isdecimal() for value in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("an id is a number")
+        return super().response_action(request, queryset)
 
     def _allowed(self, request, roles):
         return request.user.is_authenticated and request.user.role in roles
@@ -131,8 +147,7 @@ class TenantAdmin(ScopedAdmin):
     def save_model(self, request, obj, form, change):
         obj.save()
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
-        new = {name: form.cleaned_data[name] for name in form.changed_data}
-        AuditEvent.objects.record(deed, obj, by=request.user, tenant=obj, new=new)
+        AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj)
 
     @admin.action(description=_("Suspend selected tenants"))
     def suspend(self, request, queryset):
@@ -153,8 +168,7 @@ class InstallationAdmin(ScopedAdmin):
 
     def save_model(self, request, obj, form, change):
         obj.save()
-        new = {name: form.cleaned_data[name] for name in form.changed_data}
-        AuditEvent.objects.record(AuditEvent.Deed.CHANGED, obj, by=request.user, new=new)
+        AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user)
 
 
 class AuditEventAdmin(ScopedAdmin):

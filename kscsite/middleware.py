@@ -1,5 +1,6 @@
 """What concerns every answer."""
 
+from django.core.exceptions import BadRequest
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
@@ -14,6 +15,17 @@ def fixed_headers(get_response):
         if "Cache-Control" not in response:
             add_never_cache_headers(response)
         return response
+
+    return middleware
+
+
+def no_nul(get_response):
+    """PostgreSQL stores no NUL; where one stands in an address line or a form, the request is not meant well."""
+
+    def middleware(request):
+        if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.path:
+            raise BadRequest("NUL")
+        return get_response(request)
 
     return middleware
 

@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "kscsite.middleware.fixed_headers",
     "kscsite.middleware.method_not_allowed",
+    "kscsite.middleware.no_nul",
     "accounts.middleware.request_context",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -161,7 +162,12 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 LANGUAGE_CODE = "de"
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
 LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+# Messages name addresses, so they stay on the server.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "Europe/Berlin"
@@ -178,6 +184,8 @@ STORAGES = {
 }
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+# Seconds: a mail server that hangs must not hold the worker, which tries again later.
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{_base.hostname}")
 
 # What the worker does with each kind of outbox message; accounts imports none of them.
@@ -185,7 +193,7 @@ OUTBOX_HANDLERS = {
     "email": "accounts.emails.deliver",
     "end_mail_sessions": "mailboxes.dovecot.end_sessions",
 }
-# Dovecot's doveadm HTTP API; without it ending mail sessions waits in the outbox.
+# Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
 

@@ -3,6 +3,7 @@ from django.urls import include, path
 from . import views
 from .sites import desk, staff
 
+handler400 = "kscsite.views.bad_request"
 handler500 = "kscsite.views.server_error"
 
 urlpatterns = [

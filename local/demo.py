@@ -31,6 +31,9 @@ GUNICORN = [
     "2",
     "--threads",
     "4",
+    # No header may name the path below which the portal lies.
+    "--forwarder-headers",
+    "",
 ]
 
 

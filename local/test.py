@@ -7,8 +7,8 @@ import sys
 from local import binaries, environment, folders, packages
 from local.report import say
 
-# Two processes on two cores; what shares the real servers stays in one of them.
-PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+# Two processes on two cores; a file's tests share what they start.
+PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
 QUICK = ["-m", "not real"]
 PACKAGES = ("postgresql", "mail", "browser", "gettext")
 FOR_TESTS = {

@@ -18,7 +18,7 @@ from accounts.forms import PersonForm
 from accounts.models import AuditEvent, StaleCredentials, User
 
 from .credentials import CHUNK, Ticket, draw, read_tickets, store
-from .forms import AliasCreateForm, DomainForm, MailboxChangeForm, MailboxCreateForm
+from .forms import AliasCreateForm, DomainCreateForm, MailboxChangeForm, MailboxCreateForm
 from .letters import initialdaten, pdf
 
 STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
@@ -87,9 +87,8 @@ class PeopleAdmin(ScopedAdmin):
         self.message_user(request, text, messages.SUCCESS)
 
     def lock_view(self, request, pk):
-        return self.change_lock(
-            request, pk, lambda person: person.lock(by=request.user, reason=request.POST.get("reason", "")[:200])
-        )
+        reason = request.POST.get("reason", "").replace("\0", "")[:200]
+        return self.change_lock(request, pk, lambda person: person.lock(by=request.user, reason=reason))
 
     def unlock_view(self, request, pk):
         return self.change_lock(request, pk, lambda person: person.unlock(by=request.user))
@@ -155,14 +154,19 @@ class PeopleAdmin(ScopedAdmin):
 class MailboxDesk(PeopleAdmin):
     viewers = adders = changers = (DVB,)
     list_display = ("address_shown", "name", "state", "storage_mb", "locked")
-    list_select_related = ("address", "user", "user__tenant")
     list_filter = ("delivery",)
     search_fields = ("address__address", "user__name")
     readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")
     ordering = ("user__sort_key", "pk")
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_person()
+
     def person(self, obj):
         return obj.user
+
+    def history_of(self, obj):
+        return [obj, obj.user, obj.address]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change, form=MailboxChangeForm if obj else MailboxCreateForm, **kwargs)
@@ -257,16 +261,19 @@ class DomainDesk(ScopedAdmin):
 
 class DomainAdmin(ScopedAdmin):
     adders = (STAFF,)
-    form = DomainForm
     list_display = ("name", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter = ("tenant",)
     search_fields = ("name", "tenant__name")
     autocomplete_fields = ("tenant",)
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, form=DomainCreateForm, **kwargs)
+        form.viewer = request.user
+        return form
+
     def save_model(self, request, obj, form, change):
-        obj.save()
-        AuditEvent.objects.record(AuditEvent.Deed.CREATED, obj, by=request.user)
+        """The form's verb has written it."""
 
 
 class ColleagueAdmin(PeopleAdmin):
@@ -296,8 +303,7 @@ class ColleagueAdmin(PeopleAdmin):
             obj.set_unusable_password()
         obj.save()
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
-        new = {name: str(form.cleaned_data[name]) for name in form.changed_data}
-        AuditEvent.objects.record(deed, obj, by=request.user, new=new)
+        AuditEvent.objects.record_form(deed, obj, form, by=request.user)
 
     @admin.display(description=_("credentials"))
     def state(self, obj):
@@ -317,7 +323,7 @@ class ServerAddressAdmin(ScopedAdmin):
     def save_model(self, request, obj, form, change):
         obj.save()
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
-        AuditEvent.objects.record(deed, obj, by=request.user, new={"host": obj.host, "port": obj.port})
+        AuditEvent.objects.record_form(deed, obj, form, by=request.user)
 
     def delete_model(self, request, obj):
         AuditEvent.objects.record(AuditEvent.Deed.DELETED, obj, by=request.user)

@@ -137,10 +137,10 @@ class AliasCreateForm(ViewerForm):
         return Alias.objects.open_alias(by=self.viewer, **data)
 
 
-class DomainForm(forms.ModelForm):
+class DomainCreateForm(ViewerForm):
     class Meta:
         model = Domain
         fields = ("tenant", "name")
 
-    def clean_name(self):
-        return normalise_domain(self.cleaned_data["name"])
+    def perform(self, **data):
+        return Domain.objects.open_domain(by=self.viewer, **data)

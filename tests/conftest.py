@@ -11,16 +11,12 @@ from tests.demo import running_demo
 REAL = ("mailserver", "browser")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What runs against the real servers and the browser is marked by its folder."""
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
-        for shared in {"demo", "stack"} & set(item.fixturenames):
-            # One demo and one set of mail servers serve them all, so they stay with one test process each.
-            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,8 @@ class TestTheLanguage:
         assert 'lang="de"' in client.get("/anmelden/").content.decode()
 
 
-def test_127_0_0_1_becomes_localhost(monkeypatch):
-    monkeypatch.setenv("BASE_URL", "http://localhost:8000")
+def test_127_0_0_1_becomes_localhost(settings):
+    settings.BASE_URL = "http://localhost:8000"
     answers = []
     environ = {
         "wsgi.url_scheme": "http",

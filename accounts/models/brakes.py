@@ -66,10 +66,11 @@ class BrakeQuerySet(models.QuerySet):
         `address` is the canonical form, so that spellings of one address share one counter.
         """
         network = network_of(ip)
+        # From the narrow to the wide: what a narrow brake stops must not use up what others may still try.
         for limit, key in (
-            (NETWORK, _key("network", network)),
             (PAIR, _key("pair", area, address, network)),
             (ACCOUNT, _key("account", area, address)),
+            (NETWORK, _key("network", network)),
         ):
             if not self._count(limit, key):
                 return self._wait(key)
@@ -81,8 +82,10 @@ class BrakeQuerySet(models.QuerySet):
         return None if self._count(CHANGE, key) else self._wait(key)
 
     def forgive(self, *, area: str, address: str, ip: str):
-        """A right password clears the account's counters, never the network's."""
+        """A right password clears the account's counters; of the network's it takes back its own try alone."""
         network = network_of(ip)
+        own_try = self.filter(key=_key("network", network), tries__gt=0)
+        own_try.update(tries=models.F("tries") - 1, blocked_until=timezone.now())
         self.filter(key__in=[_key("pair", area, address, network), _key("account", area, address)]).delete()
 
     def forgotten(self):
@@ -96,7 +99,8 @@ class BrakeQuerySet(models.QuerySet):
             return cursor.fetchone() is not None
 
     def _wait(self, key: str) -> timedelta:
-        blocked_until = self.values_list("blocked_until", flat=True).get(key=key)
+        # A row that was forgiven or tidied away in between lets the next try pass.
+        blocked_until = self.values_list("blocked_until", flat=True).filter(key=key).first() or timezone.now()
         return max(blocked_until - timezone.now(), timedelta(seconds=1))
 
 

@@ -63,5 +63,5 @@ class OutboxMessage(models.Model):
         """Try again later: after 2, 4, 8 … seconds, at most an hour."""
         self.tries += 1
         self.due = timezone.now() + min(timedelta(seconds=2 ** min(self.tries, 12)), LONGEST_PAUSE)
-        self.last_error = type(error).__name__ + ": " + str(error)[:200]
+        self.last_error = (type(error).__name__ + ": " + str(error))[:200].replace("\0", "")
         self.save(update_fields=["tries", "due", "last_error"])

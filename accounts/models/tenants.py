@@ -4,8 +4,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..addresses import normalise_address
 from ..passwords import Rule
 from ..sorting import SortKey
+from .outbox import OutboxMessage
 from .trail import AuditEvent
 
 
@@ -90,9 +92,17 @@ class Tenant(models.Model):
         self._set_status(self.Status.ACTIVE, AuditEvent.Deed.TENANT_RESUMED, by)
 
     def _set_status(self, status, deed, by):
+        """Change the status once; open mail sessions of a suspended tenant end."""
+        if not Tenant.objects.exclude(status=status).filter(pk=self.pk).update(status=status):
+            return
         old, self.status = self.status, status
-        self.save(update_fields=["status"])
         AuditEvent.objects.record(deed, self, by=by, tenant=self, old={"status": old}, new={"status": status})
+        if self.is_suspended:
+            logins = self.people.filter(area="mailbox").values_list("address", flat=True)
+            OutboxMessage.objects.bulk_create(
+                OutboxMessage(kind=OutboxMessage.Kind.END_MAIL_SESSIONS, payload={"address": address})
+                for address in logins.iterator()
+            )
 
 
 class InstallationQuerySet(models.QuerySet["Installation"]):
@@ -132,6 +142,11 @@ class Installation(models.Model):
 
     def __str__(self):
         return self.provider_name or "KundenServiceCenter"
+
+    def clean(self):
+        """The mail servers read this address: it has the one stored form of all addresses."""
+        if self.postmaster_address:
+            self.postmaster_address = normalise_address(self.postmaster_address)
 
     @property
     def contact(self) -> str:

@@ -29,6 +29,13 @@ class AuditEventManager(models.Manager["AuditEvent"]):
             AuditNetwork.objects.create(event=event, ip=request.ip)
         return event
 
+    def record_form(self, deed, obj, form, *, by, tenant=None):
+        """Write what a form changed, with the values before; nothing where nothing was changed."""
+        old = {name: str(form.initial.get(name, "")) for name in form.changed_data}
+        new = {name: str(form.cleaned_data[name]) for name in form.changed_data}
+        if new:
+            self.record(deed, obj, by=by, tenant=tenant, old=old, new=new)
+
 
 class AuditEventQuerySet(models.QuerySet):
     def visible_to(self, viewer):
@@ -39,8 +46,15 @@ class AuditEventQuerySet(models.QuerySet):
             return self
         own = self.filter(tenant_id=viewer.tenant_id)
         if viewer.role == viewer.Role.USER:
-            return own.filter(models.Q(actor=viewer) | models.Q(object_label=viewer.address))
+            return own.about(viewer) | own.filter(actor=viewer)
         return own
+
+    def about(self, *objects):
+        """What was done to these objects."""
+        wanted = models.Q()
+        for each in objects:
+            wanted |= models.Q(object_type=each._meta.label_lower, object_id=str(each.pk))
+        return self.filter(wanted)
 
 
 class AuditEvent(models.Model):
@@ -84,7 +98,7 @@ class AuditEvent(models.Model):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="accounts_audit_tenant"),
-            models.Index(fields=["tenant", "object_label", "-id"], name="accounts_audit_object"),
+            models.Index(fields=["object_type", "object_id", "-id"], name="accounts_audit_object"),
         ]
 
     def __str__(self):

@@ -291,20 +291,27 @@ class User(AbstractBaseUser):
     def lock(self, *, by, reason=""):
         """No sign-in to portal or mail; mail is still received, open sessions end."""
         with transaction.atomic():
-            self.locked_at, self.locked_by, self.lock_reason = timezone.now(), by, reason
-            self.save(update_fields=["locked_at", "locked_by", "lock_reason"])
+            if not self._switch_lock(True, timezone.now(), by, reason):
+                return
             AuditEvent.objects.record(AuditEvent.Deed.LOCKED, self, by=by, new={"reason": reason})
             self.end_mail_sessions()
 
     def unlock(self, *, by):
         with transaction.atomic():
-            self.locked_at, self.locked_by, self.lock_reason = None, None, ""
-            self.save(update_fields=["locked_at", "locked_by", "lock_reason"])
+            if not self._switch_lock(False, None, None, ""):
+                return
             AuditEvent.objects.record(AuditEvent.Deed.UNLOCKED, self, by=by)
 
     def end_mail_sessions(self):
         if self.area == self.Area.MAILBOX:
             OutboxMessage.objects.add(OutboxMessage.Kind.END_MAIL_SESSIONS, address=self.address)
+
+    def _switch_lock(self, lock: bool, at, by, reason) -> bool:
+        """Lock what is open, or open what is locked; a second time changes nothing and loses no reason."""
+        others = User.objects.filter(pk=self.pk, locked_at__isnull=lock)
+        changed = others.update(locked_at=at, locked_by=by, lock_reason=reason)
+        self.refresh_from_db(fields=["locked_at", "locked_by", "lock_reason"])
+        return bool(changed)
 
     def _swap(self, unchanged, **fields):
         if not unchanged.update(**fields):

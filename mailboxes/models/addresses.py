@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_domain, normalise_domain
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Tenant
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -24,6 +24,28 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
         return self.filter(tenant_id=viewer.tenant_id)
 
 
+class LimitReached(ValidationError):
+    """The tenant's contract allows no more of this."""
+
+
+class DomainQuerySet(TenantScopedQuerySet["Domain"]):
+    def open_domain(self, *, tenant, name, by) -> "Domain":
+        """A new domain, counted while the tenant's row is locked; raises LimitReached or ValidationError."""
+        with transaction.atomic():
+            tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+            if self.model.objects.filter(tenant=tenant).count() >= tenant.max_domains:
+                raise LimitReached(
+                    _("This customer's contract allows %(limit)s domains, and all are in use."),
+                    code="max_domains",
+                    params={"limit": tenant.max_domains},
+                )
+            domain = self.model(tenant=tenant, name=name)
+            domain.full_clean()
+            domain.save()
+            AuditEvent.objects.record(AuditEvent.Deed.CREATED, domain, by=by)
+        return domain
+
+
 class Domain(models.Model):
     """A mail domain of one tenant, stored as A-label."""
 
@@ -36,7 +58,7 @@ class Domain(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
-    objects = TenantScopedQuerySet.as_manager()
+    objects = DomainQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("domain")
@@ -65,9 +87,15 @@ class AddressQuerySet(TenantScopedQuerySet["Address"]):
     def in_use(self):
         return self.filter(retired_at=None)
 
-    def revivable(self, domain, local_part) -> "Address | None":
-        """A retired alias address of this domain, brought back: it never held mail, so nobody inherits any."""
-        retired = self.filter(domain=domain, local_part=local_part, kind=Address.Kind.ALIAS, retired_at__isnull=False)
+    def revivable(self, domain, local_part, mailbox) -> "Address | None":
+        """A retired alias address, brought back for the mailbox that had it: nobody inherits another's mail."""
+        retired = self.filter(
+            domain=domain,
+            local_part=local_part,
+            kind=Address.Kind.ALIAS,
+            retired_from=mailbox,
+            retired_at__isnull=False,
+        )
         address = retired.select_for_update().first()
         if address:
             address.retired_at = None
@@ -93,6 +121,8 @@ class Address(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     retired_at = models.DateTimeField(_("retired"), null=True, editable=False)
+    # The mailbox that an alias address belonged to: to nobody else does it come back.
+    retired_from = models.ForeignKey("mailboxes.Mailbox", models.SET_NULL, null=True, editable=False, related_name="+")
 
     objects = AddressQuerySet.as_manager()
 
@@ -130,9 +160,9 @@ class Address(models.Model):
                 params={"name": self.local_part},
             )
 
-    def retire(self, *, by):
+    def retire(self, *, mailbox, by):
         """Take the address out of use for good: it receives nothing and cannot be given to anybody else."""
         with transaction.atomic():
-            self.retired_at = timezone.now()
-            self.save(update_fields=["retired_at"])
+            self.retired_at, self.retired_from = timezone.now(), mailbox
+            self.save(update_fields=["retired_at", "retired_from"])
             AuditEvent.objects.record(AuditEvent.Deed.DELETED, self, by=by)

@@ -1,6 +1,5 @@
 import uuid
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q, Sum
@@ -9,11 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Tenant, User
 
-from .addresses import Address, TenantScopedQuerySet
-
-
-class LimitReached(ValidationError):
-    """The tenant's contract allows no more of this."""
+from .addresses import Address, LimitReached, TenantScopedQuerySet
 
 
 class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
@@ -151,7 +146,7 @@ class AliasQuerySet(TenantScopedQuerySet["Alias"]):
                     code="max_aliases",
                     params={"limit": tenant.max_aliases},
                 )
-            address = Address.objects.revivable(domain, local_part) or new_address(
+            address = Address.objects.revivable(domain, local_part, mailbox) or new_address(
                 domain, local_part, Address.Kind.ALIAS
             )
             alias = self.create(tenant=tenant, address=address, mailbox=mailbox)
@@ -182,7 +177,7 @@ class Alias(models.Model):
         """Take the alias away; its address stays behind as retired."""
         with transaction.atomic():
             self.delete()
-            self.address.retire(by=by)
+            self.address.retire(mailbox=self.mailbox, by=by)
 
 
 class Usage(models.Model):

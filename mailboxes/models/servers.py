@@ -2,6 +2,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import normalise_domain
+
 
 class ServerAddressQuerySet(models.QuerySet):
     def visible_to(self, viewer):
@@ -69,3 +71,6 @@ class ServerAddress(models.Model):
 
     def __str__(self):
         return f"{self.get_protocol_display()}: {self.host}:{self.port}"
+
+    def clean(self):
+        self.host = normalise_domain(self.host) if self.host != "localhost" else self.host

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import Brake
-from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, network_of
+from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, BrakeQuerySet, network_of
 from tests.cast import PASSWORD, the_cast
 from tests.promises import LONG, promise
 
@@ -68,11 +68,27 @@ class TestTheBrake:
 
     @promise("A-24")
     def test_forgives_the_account_but_never_the_network(self):
-        tries(PAIR.free - 1)
-        for number in range(NETWORK.free - PAIR.free):
+        tries(PAIR.free - 2)
+        for number in range(NETWORK.free - PAIR.free + 1):
             tries(1, address=f"user{number}@musterdomain.de")
+        assert tries(1) == 1
         Brake.objects.forgive(area="mailbox", address="max@musterdomain.de", ip="198.51.100.7")
         assert tries(PAIR.free) == 1
+
+    def test_does_not_slow_an_office_whose_logins_are_right(self):
+        for number in range(NETWORK.free * 2):
+            login = {"area": "mailbox", "address": f"user{number}@musterdomain.de", "ip": "198.51.100.7"}
+            assert Brake.objects.count_try(**login) is None
+            Brake.objects.forgive(**login)
+
+    def test_of_one_mailbox_does_not_use_up_what_the_network_has(self):
+        assert tries(MANY) == PAIR.free
+        assert sum(tries(1, address=f"user{number}@musterdomain.de") for number in range(20)) == 20
+
+    def test_lets_the_next_try_pass_when_its_row_is_gone(self, monkeypatch):
+        tries(PAIR.free)
+        monkeypatch.setattr(BrakeQuerySet, "_count", lambda *args: Brake.objects.all().delete() and False)
+        assert Brake.objects.count_try(area="mailbox", address="x@y.de", ip="198.51.100.7") <= timedelta(seconds=1)
 
     def test_forgets_after_an_hour_of_rest(self):
         tries(100)

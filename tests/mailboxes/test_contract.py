@@ -127,6 +127,7 @@ class TestALock:
         assert len(password_of(MAX)) == 1
 
 
+@committed
 class TestAHome:
     def test_stays_when_the_address_changes_and_gives_the_space(self, cast):
         [(home, quota_rule)] = ask(

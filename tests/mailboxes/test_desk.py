@@ -204,15 +204,31 @@ class TestLocking:
         cast.user.refresh_from_db()
         assert not cast.user.is_locked
 
+    def test_a_second_time_changes_nothing_and_keeps_the_reason(self, desk, cast):
+        for reason in ("Verlust", "anderer Grund"):
+            desk.post(f"{LIST}{cast.mailbox.pk}/lock/", {"reason": reason})
+        cast.user.refresh_from_db()
+        assert cast.user.lock_reason == "Verlust"
+        assert AuditEvent.objects.filter(deed=AuditEvent.Deed.LOCKED).count() == 1
+
+    def test_is_shown_in_the_history_of_this_mailbox_alone(self, desk, cast):
+        twin = make_mailbox(cast.domain, "dsb", name="Zwilling")
+        desk.post(f"{LIST}{cast.mailbox.pk}/lock/")
+        assert "gesperrt" in desk.get(f"{LIST}{cast.mailbox.pk}/history/").content.decode()
+        page = desk.get(f"{LIST}{twin.pk}/history/").content.decode()
+        assert "gesperrt" not in page and page.count("<tr>") == 3
+
 
 class TestAnAlias:
     def test_can_be_added_taken_away_and_brought_back(self, desk, cast):
         new = {"domain": cast.domain.pk, "local_part": "kontakt", "mailbox": cast.mailbox.pk}
+        other = make_mailbox(cast.domain, "erika").pk
         for _round in range(2):
             assert desk.post("/desk/mailboxes/alias/add/", new).status_code == 302
             alias = Alias.objects.get(address__local_part="kontakt")
             desk.post(f"/desk/mailboxes/alias/{alias.pk}/delete/", {"post": "yes"})
             assert Address.objects.get(local_part="kontakt").retired_at
+            assert desk.post("/desk/mailboxes/alias/add/", new | {"mailbox": other}).status_code == 200
         assert desk.post(ADD, form(cast, local_part="kontakt")).status_code == 200
 
     @promise("A-04")
@@ -283,6 +299,28 @@ class TestTheList:
         desk.raise_request_exception = False
         assert desk.get(f"{LIST}?{query}").status_code < 500
 
+    @promise("A-55")
+    @pytest.mark.parametrize(
+        "path",
+        [
+            f"{LIST}?delivery__exact=%00",
+            "/desk/accounts/auditevent/?deed=%00",
+            "/desk/mailboxes/alias/add/?mailbox=abc",
+            "/desk/mailboxes/alias/add/?mailbox=%00",
+            "/desk/autocomplete/?app_label=mailboxes&model_name=alias&field_name=mailbox&term=%00",
+        ],
+    )
+    def test_and_its_neighbours_survive_nul_and_what_is_no_id(self, desk, cast, path):
+        desk.raise_request_exception = False
+        assert desk.get(path).status_code < 500
+
+    @promise("A-55")
+    @pytest.mark.parametrize("chosen", ["abc", "\0", "", "1; DROP TABLE"])
+    def test_answers_an_action_on_what_is_no_id_calmly(self, desk, cast, chosen):
+        desk.raise_request_exception = False
+        answer = desk.post(LIST, {"action": "lock_selected", "_selected_action": chosen})
+        assert answer.status_code < 500
+
     @promise("A-05")
     def test_offers_only_own_mailboxes_for_an_alias(self, desk, cast):
         ask = {"app_label": "mailboxes", "model_name": "alias", "field_name": "mailbox"}
@@ -290,6 +328,9 @@ class TestTheList:
             for page in (1, 2):
                 response = desk.get("/desk/autocomplete/", ask | {"term": term, "page": page})
                 assert CANARY not in response.content.decode()
+        with CaptureQueriesContext(connection) as queries:
+            desk.get("/desk/autocomplete/", ask | {"term": ""})
+        assert len(queries) <= 8
         for field in ("tenant", "address", "nonsense"):
             assert desk.get("/desk/autocomplete/", ask | {"field_name": field, "term": ""}).status_code == 403
 

@@ -37,14 +37,17 @@ def test_without_the_database_mail_waits_and_comes_back(stack: Running) -> None:
         assert "AUTHENTICATIONFAILED" not in refusal
         time.sleep(0.5)
     assert not refusal
-    # Postfix asks a database that was away again after its own 60 seconds, and defers until then.
-    while (answer := _answer_to(stack, "da@ausfall.example")) != 250 and LONG and time.monotonic() - began < 90:
+    # Postfix asks a database that was away again after its own 60 seconds; the everyday run does not wait for that.
+    if not LONG:
+        assert _answer_to(stack, "da@ausfall.example") in {250, *DEFERRED}
+        stack.launcher.stop()
+        stack.launcher.start()
+        stack.launcher.wait_ready()
+    while _answer_to(stack, "da@ausfall.example") != 250 and time.monotonic() - began < 90:
         time.sleep(0.5)
-    assert answer == 250 or (not LONG and answer in DEFERRED)
-    if LONG:
-        assert _answer_to(stack, "fort@ausfall.example") == 550
-        receive(stack.ports, message(STRANGER, "da@ausfall.example", "nachher"))
-        assert fetch(stack.ports, "da@ausfall.example", PASSWORD, "nachher")
+    assert _answer_to(stack, "fort@ausfall.example") == 550
+    receive(stack.ports, message(STRANGER, "da@ausfall.example", "nachher"))
+    assert fetch(stack.ports, "da@ausfall.example", PASSWORD, "nachher")
 
 
 def test_a_start_after_a_kill_of_everything_works(stack: Running) -> None:

@@ -5,8 +5,7 @@ import time
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
-from django.db import Error as DatabaseError
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
             while handle_next():
                 worked = True
             self.tidy()
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             logger.warning("the worker cannot reach the database and tries again")
             close_old_connections()
         return worked
