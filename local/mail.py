@@ -50,7 +50,7 @@ def kept_cache(state: Path, place: Path) -> Iterator[None]:
     """
     kept = Path(os.environ.get("KSC_RSPAMD_CACHE") or state / "rspamd-cache")
     if kept.is_dir():
-        shutil.copytree(kept, place, dirs_exist_ok=True)
+        shutil.copytree(kept, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
         for path in (place, *place.iterdir()):
             shutil.chown(path, "_rspamd", "_rspamd")
     try:
@@ -59,7 +59,10 @@ def kept_cache(state: Path, place: Path) -> Iterator[None]:
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in place.glob("*.hs*"):
             if not (kept / path.name).exists():
-                shutil.copy(path, kept)
+                # Another run may read while this one writes: the name appears with all of its content.
+                part = kept / f".{path.name}.{os.getpid()}"
+                shutil.copy(path, part)
+                part.rename(kept / path.name)
 
 
 @contextlib.contextmanager

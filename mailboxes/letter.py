@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 import qrcode
 from django.utils.formats import date_format
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
 
@@ -28,7 +28,9 @@ LEFT, RIGHT, BOTTOM = 25, 20, 282
 WIDTH = 210 - LEFT - RIGHT
 ADDRESS_TOP, INFO_LEFT, SUBJECT_TOP = 45, 125, 98.5
 FOLDS, PUNCH = (105, 210), 148.5
-QR_SIDE = 30
+QR_SIDE, VALUE_WIDTH = 30, 117
+PASSWORD_SIZE = 15  # points
+ALIASES_TOGETHER = 8
 
 HEADER, INK, QUIET, ACCENT, LINE = (207, 231, 248), (22, 35, 46), (74, 91, 105), (11, 95, 158), (180, 213, 236)
 
@@ -112,17 +114,22 @@ class LetterPDF(FPDF):
 
     def _credentials(self, letter: Initialdaten):
         """The framed block; the password is one word of its own, as it is to be typed."""
-        self._row(_("E-mail address"), letter.login_name)
-        self._row(_("Initial password"), letter.password, family="mono", size=15)
-        until = date_format(letter.valid_until, "DATE_FORMAT") + ", " + date_format(letter.valid_until, "TIME_FORMAT")
-        self._row(_("Valid until"), until)
-        for number, alias in enumerate(letter.aliases):
-            self._row(_("Alias addresses") if number == 0 else "", alias)
+        self._row(_("E-mail address"), [letter.login_name])
+        self._row(_("Initial password"), [letter.password], family="mono", size=self._password_size(letter.password))
+        day, time = (date_format(letter.valid_until, form) for form in ("DATE_FORMAT", "TIME_FORMAT"))
+        self._row(_("Valid until"), [_("%(day)s, %(time)s") % {"day": day, "time": time}])
+        for start in range(0, len(letter.aliases), ALIASES_TOGETHER):
+            label = _("Alias addresses") if start == 0 else ""
+            self._row(label, letter.aliases[start : start + ALIASES_TOGETHER])
 
-    def _row(self, label, value, *, family="sans", size=10):
-        value = self._printable(value, family)
+    def _password_size(self, password) -> float:
+        """As large as fits on one line: a password that wraps could be typed with a break in it."""
+        self.set_font("mono", "", PASSWORD_SIZE)
+        return min(PASSWORD_SIZE, PASSWORD_SIZE * VALUE_WIDTH / max(self.get_string_width(password), 1))
+
+    def _row(self, label, values, *, family="sans", size=10):
         self.set_font(family, "", size)
-        lines = self._fitting(value, 118)
+        lines = [line for value in values for line in self._fitting(self._printable(value, family), VALUE_WIDTH + 1)]
         height = max(7, 0.55 * size * len(lines) + 2)
         self._need(height)
         top = self.get_y()
@@ -139,7 +146,7 @@ class LetterPDF(FPDF):
             self.set_text_color(*INK)
             for number, line in enumerate(lines):
                 self.set_xy(LEFT + 44, top + 1 + number * 0.55 * size)
-                self.cell(118, 0.55 * size, line)
+                self.cell(VALUE_WIDTH, 0.55 * size, line)
         self.set_xy(LEFT, top + height)
 
     def _steps(self, letter: Initialdaten):
@@ -160,11 +167,14 @@ class LetterPDF(FPDF):
             steps.append(
                 _("Set up your mail program with the new password; the home page shows the server addresses.")
             )
-        self._need(QR_SIDE + 8)
+        width = WIDTH - QR_SIDE - 8
+        numbered = [f"{number}.  {step}" for number, step in enumerate(steps, 1)]
+        # Heading, steps and code stay on one page.
+        self._need(10 + max(QR_SIDE, sum(self._text_height(step, width) for step in numbered)))
         self._text(_("How to get started"), bold=True, tag="/H2")
         top = self.get_y()
-        for number, step in enumerate(steps, 1):
-            self._text(f"{number}.  {step}", width=WIDTH - QR_SIDE - 8, tag="/LI")
+        for step in numbered:
+            self._text(step, width=width, tag="/LI")
         bottom = self.get_y()
         self._qr_code(letter.portal_url, LEFT + WIDTH - QR_SIDE, top + 1)
         self.set_y(max(bottom, top + QR_SIDE + 2))
@@ -193,6 +203,10 @@ class LetterPDF(FPDF):
                 self.set_x(LEFT)
                 self.cell(width, height, line, new_x="LMARGIN", new_y="NEXT")
         self.ln(1.2)
+
+    def _text_height(self, text, width, size=10) -> float:
+        self.set_font("sans", "", size)
+        return 0.5 * size * len(self._fitting(self._printable(text, "sans"), width)) + 1.2
 
     def _line(self, text, width, *, size=10, colour=INK):
         """One line, cut where the field ends."""
@@ -240,7 +254,8 @@ class LetterPDF(FPDF):
         """Content with its place in the document's structure; fpdf2 itself tags figures only."""
         number = self.struct_builder.next_mcid_for_page(self.page)
         self._add_marked_content(struct_type=kind, mcid=number, alt_text=alt)
-        self._out(f"{kind} <</MCID {number}>> BDC")
+        # A letter beside others may be in another language than the document says.
+        self._out(f"{kind} <</MCID {number} /Lang ({get_language()})>> BDC")
         yield
         self._out("EMC")
 

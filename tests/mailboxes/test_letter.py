@@ -57,6 +57,10 @@ class TestTheText:
         found = text(*(replace(MAX, password=password) for password in passwords)).split()
         assert [word for word in found if word.count("-") == 5] == passwords
 
+    def test_keeps_a_long_password_on_one_line(self):
+        password = "Wm7W-" * 7 + "Wm7Wm"
+        assert password in text(replace(MAX, password=password)).split()
+
     def test_names_address_aliases_portal_and_support(self):
         found = text(MAX)
         for value in (MAX.login_name, *MAX.aliases, MAX.portal_url, MAX.support, MAX.name, MAX.sender):
@@ -69,7 +73,7 @@ class TestTheText:
             "„einzelne Mailbox“",
             "„Anmelden“",
             "15 Zeichen",
-            "7. Dezember 2026",
+            "7. Dezember 2026, 10:15 Uhr",
             "Initialpasswort",
         ):
             assert words in found
@@ -81,6 +85,8 @@ class TestTheText:
     def test_is_english_for_english_readers_also_beside_german_ones(self):
         first, second = (page.extract_text() for page in read(MAX, replace(MAX, language="en")).pages)
         assert "Guten Tag" in first and "Hello Max" in second
+        contents = [page.get_contents().get_data() for page in read(MAX, replace(MAX, language="en")).pages]
+        assert b"/Lang (de)" in contents[0] and b"/Lang (en)" in contents[1]
 
 
 class TestThePages:
@@ -89,6 +95,14 @@ class TestThePages:
 
     def test_are_one_each_for_many(self):
         assert len(read(*[MAX] * 5).pages) == 5
+
+    @pytest.mark.parametrize("number", [0, 5, 8, 10, 12, 17])
+    def test_keep_the_steps_and_the_code_together(self, number):
+        pages = read(replace(MAX, aliases=tuple(f"alias{each}@musterdomain.de" for each in range(number)))).pages
+        assert len(pages) <= 2
+        [page] = [page for page in pages if "So fangen Sie an" in page.extract_text()]
+        assert "1." in page.extract_text() and "5." in page.extract_text()
+        assert "/Figure" in page.get_contents().get_data().decode("latin-1")
 
     def test_flow_on_for_sixty_aliases(self):
         aliases = tuple(f"alias{number}@musterdomain.de" for number in range(60))
