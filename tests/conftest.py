@@ -8,7 +8,7 @@ from django.test.utils import setup_databases, teardown_databases
 from tests.cast import PASSWORD, Cast, the_cast
 from tests.demo import running_demo
 
-REAL = ("mailserver", "browser")
+REAL = ("mailserver", "browser", "faults")
 
 
 def pytest_collection_modifyitems(items):
