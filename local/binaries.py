@@ -54,6 +54,20 @@ def wheel() -> list[Binaries]:
     return [binaries for binaries in found if binaries]
 
 
+def copied(found: Binaries, place: Path) -> Binaries:
+    """The wheel's programs at a place that everybody may enter; they look for their libraries beside the package."""
+    install, package = found.folder.parent, found.folder.parents[1]
+    copy = place / package.name / install.name
+    if not copy.exists():
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, place / libraries.name, dirs_exist_ok=True)
+        part = copy.with_name(f"{install.name}.new")
+        shutil.copytree(install, part, symlinks=True, dirs_exist_ok=True)
+        part.rename(copy)
+    return Binaries(found.source, found.major, copy / "bin")
+
+
 def source() -> str:
     """Which kind a new cluster is made with: KSC_POSTGRES, else the system's where there is one."""
     choice = os.environ.get("KSC_POSTGRES", "")

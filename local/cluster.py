@@ -84,7 +84,10 @@ class Cluster:
 
     def _programs(self) -> binaries.Binaries:
         version = self.data / "PG_VERSION"
-        return binaries.find(int(version.read_text()) if version.exists() else None)
+        found = binaries.find(int(version.read_text()) if version.exists() else None)
+        if found.source == "wheel" and unprivileged.only_by_capability():
+            return binaries.copied(found, folders.make_runtime(self.state) / "programs")
+        return found
 
     def _run(self, program: str, *arguments: str | Path) -> str:
         command = [*unprivileged.prefix(), self._programs().folder / program, *arguments]

@@ -36,6 +36,11 @@ def prefix() -> list[str]:
     raise Stop("as root neither user namespaces (unshare) nor setpriv work here; run ./ksc as an ordinary user")
 
 
+def only_by_capability() -> bool:
+    """Whether 0700 folders are passed by capability alone, of which access(2) knows nothing; initdb asks it."""
+    return prefix() is DROPPED
+
+
 def give(folder: Path) -> Path:
     """Hand a folder and all in it to the user behind prefix(); in a namespace that is still root."""
     if prefix() is DROPPED:

@@ -52,6 +52,9 @@ PIECES = [
     "@",
 ]
 KNOWN = ("a", "b", "a_b", "ab")
+# Each is a process of its own, so the everyday run asks fewer.
+DOVECOT = 10_000 if LONG else 100
+NO_SUCH_USER = 67  # EX_NOUSER
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +93,20 @@ def test_postfix_finds_each_mailbox_exactly(stack: Running, localparts: list[str
 
 
 @promise("A-48")
-def test_dovecot_knows_none_of_them(stack: Running, localparts: list[str]) -> None:
+def test_dovecot_knows_the_mailboxes_and_none_of_the_others(stack: Running, localparts: list[str]) -> None:
     config = f"{stack.launcher.settings.dovecot_config}/dovecot.conf"
-    names = [f"{name}@{DOMAIN}" for name in localparts]
-    for kind in ("userdb", "passdb"):
-        socket = {"userdb": "auth-userdb", "passdb": "auth-master"}[kind]
-        for name in names[: 1000 if LONG else 60]:
-            done = subprocess.run(
-                [
-                    "doveadm",
-                    "-c",
-                    config,
-                    "auth",
-                    "lookup",
-                    "-a",
-                    f"{stack.launcher.settings.dovecot_run}/{socket}",
-                    name,
-                ],
-                capture_output=True,
-            )
-            assert b"@" + DOMAIN.encode() not in done.stdout.replace(name.encode(), b"")
+    socket = f"{stack.launcher.settings.dovecot_run}/auth-userdb"
+    # doveadm hands \x01 on as it is, and to Dovecot's own protocol that is the escape character.
+    strangers = [name for name in localparts if "\x01" not in name][:DOVECOT]
+    for name in (*KNOWN, *strangers):
+        done = subprocess.run(
+            ["doveadm", "-c", config, "user", "-a", socket, "-f", "home", "--", f"{name}@{DOMAIN}"],
+            capture_output=True,
+        )
+        # doveadm itself takes * and ? for a pattern over all users; the query then finds nobody either.
+        pattern = bool({"*", "?"} & set(name))
+        assert done.returncode == (0 if name in KNOWN or pattern else NO_SUCH_USER), (name, done)
+        assert bool(done.stdout) == (name in KNOWN), (name, done)
 
 
 @pytest.mark.parametrize("name", ["a\\' OR 1=1 --", "a%", "_", "%u", "*", "a\x7f", "日本"])
