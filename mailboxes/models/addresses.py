@@ -84,9 +84,6 @@ IN_USE = _("This address is already in use. Choose another one.")
 
 
 class AddressQuerySet(TenantScopedQuerySet["Address"]):
-    def in_use(self):
-        return self.filter(retired_at=None)
-
     def revivable(self, domain, local_part, mailbox) -> "Address | None":
         """A retired alias address, brought back for the mailbox that had it: nobody inherits another's mail."""
         retired = self.filter(
