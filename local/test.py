@@ -7,9 +7,11 @@ import sys
 from local import binaries, environment, folders, packages
 from local.report import say
 
-# Two processes on two cores; a file's tests share what they start.
-PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
-QUICK = ["-m", "not real"]
+# Two processes on two cores; a file's tests share the servers that they start.
+PYTEST = ["-m", "pytest", "-n", "2"]
+EVERYTHING = ["--dist", "loadfile"]
+BY_PIP_ALONE = ["-m", "not real", "--dist", "worksteal"]
+QUICK = ["-m", "not real and not thorough", "--dist", "worksteal"]
 PACKAGES = ("postgresql", "mail", "browser", "gettext")
 FOR_TESTS = {
     "BASE_URL": "http://localhost:8000",
@@ -24,16 +26,17 @@ FOR_TESTS = {
 
 
 def run(arguments: list[str]) -> int:
-    """Run the tests; in CI the quick ones run on the other PostgreSQL as well."""
+    """Run the tests; in CI those that pip alone can run are run on the other PostgreSQL as well."""
     quick, long = "--quick" in arguments, "--long" in arguments
     rest = [argument for argument in arguments if argument not in ("--quick", "--long")]
     if not quick:
         packages.ensure(*PACKAGES)
-    status = _pytest(binaries.source(), [*(QUICK if quick else []), *rest], long)
+    which = QUICK if quick else EVERYTHING
+    status = _pytest(binaries.source(), [*which, *rest], long)
     if not status and os.environ.get("CI") == "true" and not environment.external():
         other = _other(binaries.source())
         if other:
-            status = _pytest(other, [*QUICK, *rest], long)
+            status = _pytest(other, [*BY_PIP_ALONE, *rest], long)
     return status
 
 
@@ -58,6 +61,7 @@ def _pytest(source: str, arguments: list[str], long: bool) -> int:
             "KSC_RSPAMD_CACHE": str(folders.state("rspamd-cache")),
         }
         env |= FOR_TESTS | given | ({"KSC_LONG": "1"} if long else {})
-        return subprocess.run(
-            [sys.executable, *PYTEST, *arguments], cwd=folders.CHECKOUT, env=env, check=False
-        ).returncode
+        # Bytecode is kept, out of the way, also where the caller wants none beside the sources.
+        env |= {"PYTHONPYCACHEPREFIX": str(folders.state("test", "pycache")), "PYTHONDONTWRITEBYTECODE": ""}
+        command = [sys.executable, *PYTEST, *arguments]
+        return subprocess.run(command, cwd=folders.CHECKOUT, env=env, check=False).returncode

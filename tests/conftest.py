@@ -1,3 +1,4 @@
+import gc
 import re
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
+
+
+def pytest_collection_finish():
+    # What was imported until now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

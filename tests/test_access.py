@@ -11,6 +11,7 @@ from django.urls import URLResolver, get_resolver
 from accounts.models import AuditEvent, Installation
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY, Cast
+from tests.marks import thorough
 from tests.promises import LONG, promise
 
 PEOPLE = ("user", "dvb", "deputy", "dsb", "other_dvb", "staff")
@@ -183,6 +184,7 @@ OBJECT_ROUTES = [route for route in PARTS["the desk"] if route.count("/") > 2 an
 @promise("A-03")
 @promise("A-53")
 @promise("A-54")
+@thorough
 @pytest.mark.parametrize("part", PARTS)
 def test_every_page_answers_each_of_the_cast_as_its_row_says(cast, clients, part):
     """And shows nothing of tenant B to tenant A, carries the fixed headers, and changes nothing."""
@@ -218,6 +220,7 @@ def snapshot():
 
 
 @promise("A-01")
+@thorough
 @pytest.mark.parametrize("method", ["get", "post", "put"])
 def test_an_id_of_tenant_b_is_answered_like_one_that_never_existed(cast, clients, masked, method):
     ids, client = objects(cast, other=True), clients["dvb"]
@@ -231,6 +234,7 @@ def test_an_id_of_tenant_b_is_answered_like_one_that_never_existed(cast, clients
 
 
 @promise("A-55")
+@thorough
 @pytest.mark.parametrize("name", ["anonymous", "user", "dvb", "staff"])
 def test_no_method_on_any_url_ends_in_a_server_error(cast, clients, name):
     ids, client = objects(cast), clients[name]

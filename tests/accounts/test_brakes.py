@@ -8,6 +8,7 @@ from django.test import Client
 from accounts.models import Brake
 from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, BrakeQuerySet, network_of
 from tests.cast import PASSWORD, the_cast
+from tests.marks import committed, thorough
 from tests.promises import LONG, promise
 
 # What the promises name is a thousand tries; the everyday run takes a tenth.
@@ -32,6 +33,7 @@ def later(**how_long):
 @pytest.mark.django_db
 class TestTheBrake:
     @promise("A-22")
+    @thorough
     def test_lets_five_tries_of_one_network_on_one_mailbox_pass(self):
         assert tries(MANY) == PAIR.free
 
@@ -141,7 +143,7 @@ class TestALoginPastTheLimit:
 
 
 @promise("A-22")
-@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+@committed
 def test_parallel_guesses_get_no_more_tries_than_guesses_in_a_row(log_in):
     user = the_cast().user
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.management.commands.worker import Command as Worker
 from accounts.models import AuditEvent, OutboxMessage, User
+from tests.marks import thorough
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +69,7 @@ class TestBootstrapRoles:
             run("bootstrap_roles")
 
 
+@thorough
 def test_migrate_says_that_the_owner_is_missing():
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_OWNER_URL"}
     done = subprocess.run(

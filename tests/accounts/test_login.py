@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import hashers
 from accounts.models import AuditEvent, Brake, Tenant, User
 from tests.cast import PASSWORD, make_mailbox
+from tests.marks import thorough
 from tests.promises import promise
 
 
@@ -283,6 +284,7 @@ class TestForgedRequests:
         assert "_auth_user_id" not in client.session
 
     @promise("A-55")
+    @thorough
     def test_with_odd_text_are_answered_calmly(self, client, cast, log_in):
         client.raise_request_exception = False
         odd = ["\0", "a\0@b.de", "ä" * 300, "\ud7ff" * 10, "x" * 5000, "' OR 1=1 --", "%s", "\n\r"]

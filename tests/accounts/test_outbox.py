@@ -67,7 +67,7 @@ def doveadm(settings):
 
     Handler.answer = [["doveadmResponse", [{"result": "x"}], "ksc"]]
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     settings.DOVEADM_URL, settings.DOVEADM_API_KEY = f"http://127.0.0.1:{server.server_port}", "key"
     yield Handler, asked
     server.shutdown()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, StaleCredentials, User
 from accounts.models.brakes import CHANGE
 from tests.cast import PASSWORD, the_cast
+from tests.marks import committed, thorough
 from tests.promises import promise
 
 NEW = "Neun Otter singen 5 Lieder!"
@@ -98,6 +99,7 @@ class TestLaterChanges:
         assert change(client, current=current).status_code == 422
         assert User.objects.get(pk=cast.user.pk).password == before
 
+    @thorough
     def test_are_slowed_down_after_thirty_tries(self, client, cast, log_in):
         log_in(client, cast.user)
         answers = [change(client, current="wrong").status_code for _try in range(CHANGE.free + 1)]
@@ -174,7 +176,7 @@ class TestTwoWritersAtOnce:
         assert ",t=2," in outdated and ",t=1," in renewed
 
     @promise("A-40")
-    @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+    @committed
     def test_of_sixteen_parallel_changes_exactly_one_wins(self):
         user = the_cast().user
         passwords = [f"Acht Igel husten {number} Mal?" for number in range(16)]

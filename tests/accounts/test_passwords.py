@@ -1,6 +1,5 @@
 import gzip
 import math
-import os
 from itertools import islice
 
 import pytest
@@ -20,8 +19,8 @@ from accounts.passwords import (
     rule_hints,
     strength,
 )
+from tests.promises import LONG
 
-LONG = bool(os.environ.get("KSC_LONG"))
 FULL = 100_000
 many = settings(max_examples=FULL if LONG else FULL // 1000, deadline=None)
 

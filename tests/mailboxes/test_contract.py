@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Installation, User
 from tests.cast import CANARY, make_mailbox
+from tests.marks import committed
 from tests.promises import promise
 
 POSTFIX_VIEWS = [
@@ -21,8 +22,6 @@ POSTFIX_VIEWS = [
     "dovecot_users",
 ]
 MAX = "max.mustermann@musterdomain.de"
-
-committed = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 
 def ask(role, sql, *parameters):
@@ -49,13 +48,13 @@ def password_of(address):
 
 @committed
 class TestAnAddress:
-    def test_of_a_mailbox_leads_to_itself_and_its_alias_to_it(self, cast):
+    def test_of_a_mailbox_and_its_alias_is_the_mailboxs_until_retired(self, cast):
         assert split("virtual_aliases", "target", MAX) == [MAX]
         assert split("virtual_aliases", "target", "info@musterdomain.de") == [MAX]
         assert split("virtual_mailboxes", "address", MAX) == [MAX]
         assert split("virtual_mailboxes", "address", "info@musterdomain.de") == []
-
-    def test_that_was_retired_leads_nowhere(self, cast):
+        for address, owners in ((MAX, [MAX]), ("info@musterdomain.de", [MAX]), ("nobody@musterdomain.de", [])):
+            assert split("sender_logins", "login", address) == owners
         cast.alias.close(by=cast.dvb)
         assert split("virtual_aliases", "target", "info@musterdomain.de") == []
         assert split("sender_logins", "login", "info@musterdomain.de") == []
@@ -68,19 +67,11 @@ class TestAnAddress:
             for name in ("postmaster", "abuse"):
                 assert split("virtual_aliases", "target", f"{name}@{domain}") == ["post@hoster.example"]
 
-    def test_may_be_used_as_sender_by_its_mailbox_alone(self, cast):
-        assert split("sender_logins", "login", MAX) == [MAX]
-        assert split("sender_logins", "login", "info@musterdomain.de") == [MAX]
-        assert split("sender_logins", "login", "nobody@musterdomain.de") == []
-
 
 @committed
 class TestThePassword:
-    def test_is_given_in_dovecots_form_once_it_is_the_persons_own(self, cast):
-        [password] = password_of(MAX)
-        assert password == "{ARGON2ID}" + cast.user.password.removeprefix("argon2")
-
-    def test_that_is_initial_opens_no_mail_program(self, cast):
+    def test_is_given_in_dovecots_form_but_while_it_is_initial(self, cast):
+        assert password_of(MAX) == ["{ARGON2ID}" + cast.user.password.removeprefix("argon2")]
         _password, encoded = cast.user.draw_initial_password()
         cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now())
         assert password_of(MAX) == []
@@ -91,12 +82,11 @@ class TestThePassword:
         assert password_of(make_mailbox(cast.domain, "new", password=None).user.address) == []
 
     @promise("A-41")
-    @pytest.mark.parametrize(
-        "encoded", ["", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ"]
-    )
-    def test_in_a_form_that_dovecot_cannot_check_is_no_row(self, cast, encoded):
-        User.objects.filter(pk=cast.user.pk).update(password=encoded)
-        assert password_of(MAX) == []
+    def test_in_a_form_that_dovecot_cannot_check_is_no_row(self, cast):
+        unfit = ("", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ")
+        for encoded in unfit:
+            User.objects.filter(pk=cast.user.pk).update(password=encoded)
+            assert password_of(MAX) == [], encoded
 
 
 @committed
@@ -118,13 +108,13 @@ class TestALock:
             assert action.startswith("450 4.2.1 ")
         assert split("recipient_access", "action", cast.other_user.address) == []
 
-    @pytest.mark.parametrize(("delivery", "code"), [("defer", "450 4.2.1 "), ("refuse", "550 5.2.1 ")])
-    def test_of_delivery_alone_leaves_the_login_open(self, cast, delivery, code):
-        cast.mailbox.delivery = delivery
-        cast.mailbox.save()
-        [action] = split("recipient_access", "action", MAX)
-        assert action.startswith(code)
-        assert len(password_of(MAX)) == 1
+    def test_of_delivery_alone_leaves_the_login_open(self, cast):
+        for delivery, code in (("defer", "450 4.2.1 "), ("refuse", "550 5.2.1 ")):
+            cast.mailbox.delivery = delivery
+            cast.mailbox.save()
+            [action] = split("recipient_access", "action", MAX)
+            assert action.startswith(code)
+            assert len(password_of(MAX)) == 1
 
 
 @committed

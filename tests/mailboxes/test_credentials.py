@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, Tenant, User
 from mailboxes.credentials import CHUNK, Ticket
 from tests.cast import make_mailbox, the_cast
+from tests.marks import committed, thorough
 from tests.promises import promise
 
 URL = "/desk/mailboxes/mailbox/credentials/"
@@ -120,7 +121,7 @@ class TestTheFormSentAgain:
         assert desk.post(URL, {"person": [fresh, stale]}).status_code == 409
         assert User.objects.get(pk=newcomer.pk).credential_state == CredentialState.CREATED
 
-    @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+    @committed
     def test_sixteen_times_at_once_gives_out_one_password(self):
         cast = the_cast()
         form = {"person": ticket(cast.user, cast.dvb)}
@@ -169,6 +170,7 @@ class TestAForgedForm:
 
 
 class TestManyAtOnce:
+    @thorough
     def test_are_confirmed_in_chunks_and_printed_a_page_each(self, desk, cast, monkeypatch):
         monkeypatch.setattr("mailboxes.admin.CHUNK", 10)
         Tenant.objects.update(max_mailboxes=1000)
