@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import normalise_domain, normalise_local_part
 from accounts.models import User
+from accounts.names import validate_name
 
 from .models import Alias, Domain, Mailbox
 
@@ -72,7 +73,12 @@ class MailboxCreateForm(ViewerForm):
 
     domain = forms.ModelChoiceField(Domain.objects.none(), label=_("Domain"), empty_label=None)
     local_part = LocalPartField(label=_("Address before the @"), help_text=_("For example max.mustermann."))
-    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Stands in the letter and in the greeting."))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        validators=[validate_name],
+        help_text=_("Stands in the letter and in the greeting."),
+    )
     language = forms.ChoiceField(label=_("Language"), choices=User.Language)
     aliases = AliasLinesField(
         label=_("Alias addresses"),
@@ -101,7 +107,7 @@ class MailboxCreateForm(ViewerForm):
 
 
 class MailboxChangeForm(ViewerForm):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=_("Name"), max_length=120, validators=[validate_name])
     language = forms.ChoiceField(label=_("Language"), choices=User.Language)
 
     class Meta:

@@ -6,6 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import accounts.names
 import accounts.sorting
 
 
@@ -82,7 +83,12 @@ class Migration(migrations.Migration):
                         verbose_name="role",
                     ),
                 ),
-                ("name", models.CharField(blank=True, max_length=120, verbose_name="name")),
+                (
+                    "name",
+                    models.CharField(
+                        blank=True, max_length=120, validators=[accounts.names.validate_name], verbose_name="name"
+                    ),
+                ),
                 (
                     "sort_key",
                     models.GeneratedField(
@@ -201,7 +207,15 @@ class Migration(migrations.Migration):
             name="Installation",
             fields=[
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ("provider_name", models.CharField(blank=True, max_length=120, verbose_name="provider's name")),
+                (
+                    "provider_name",
+                    models.CharField(
+                        blank=True,
+                        max_length=120,
+                        validators=[accounts.names.validate_name],
+                        verbose_name="provider's name",
+                    ),
+                ),
                 ("support_email", models.EmailField(blank=True, max_length=254, verbose_name="support e-mail")),
                 ("support_phone", models.CharField(blank=True, max_length=40, verbose_name="support phone")),
                 (
@@ -267,7 +281,10 @@ class Migration(migrations.Migration):
                         verbose_name="customer number",
                     ),
                 ),
-                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "name",
+                    models.CharField(max_length=120, validators=[accounts.names.validate_name], verbose_name="name"),
+                ),
                 (
                     "sort_key",
                     models.GeneratedField(

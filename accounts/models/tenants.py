@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..addresses import normalise_address
+from ..names import validate_name
 from ..passwords import Rule
 from ..sorting import SortKey
 from .outbox import OutboxMessage
@@ -38,7 +39,7 @@ class Tenant(models.Model):
         unique=True,
         error_messages={"unique": _("This customer number is taken. Open the existing customer instead.")},
     )
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=120, validators=[validate_name])
     sort_key = models.GeneratedField(
         expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
     )
@@ -118,7 +119,7 @@ class Installation(models.Model):
     """What staff set once for the whole installation."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    provider_name = models.CharField(_("provider's name"), max_length=120, blank=True)
+    provider_name = models.CharField(_("provider's name"), max_length=120, blank=True, validators=[validate_name])
     support_email = models.EmailField(_("support e-mail"), blank=True)
     support_phone = models.CharField(_("support phone"), max_length=40, blank=True)
     postmaster_address = models.EmailField(

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..addresses import display_address, normalise_address
+from ..names import validate_name
 from ..passwords import PasswordContext, Rule, generate_initial_password
 from ..sorting import SortKey
 from .outbox import OutboxMessage
@@ -121,7 +122,7 @@ class User(AbstractBaseUser):
         "accounts.Tenant", models.PROTECT, null=True, blank=True, related_name="people", verbose_name=_("tenant")
     )
     role = models.CharField(_("role"), max_length=8, choices=Role)
-    name = models.CharField(_("name"), max_length=120, blank=True)
+    name = models.CharField(_("name"), max_length=120, blank=True, validators=[validate_name])
     sort_key = models.GeneratedField(
         expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
     )

@@ -65,6 +65,8 @@ class TestANewMailbox:
             {"storage_mb": -1},
             {"storage_mb": 10**12},
             {"name": ""},
+            {"name": "Nina\u202eueN"},
+            {"name": "Ni\u200bna"},
             {"language": "xx"},
             {"domain": ""},
             {"domain": 987654},

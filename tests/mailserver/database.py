@@ -95,9 +95,11 @@ class Database:
 
     def password(self, address: str, password: str) -> None:
         """Replace a person's password."""
-        self.run(
-            "UPDATE accounts_user SET password = %s WHERE address = %s", "argon2" + HASHER.hash(password), address
-        )
+        self.hash(address, "argon2" + HASHER.hash(password))
+
+    def hash(self, address: str, encoded: str) -> None:
+        """Store a person's password as this hash in Django's form."""
+        self.run("UPDATE accounts_user SET password = %s WHERE address = %s", encoded, address)
 
     def initial(self, address: str, *, expired: bool = False) -> None:
         """Make a person's password an initial one."""

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from mailboxes import dovecot
 from tests.mailserver.clients import (
     HOST,
     ManageSieve,
@@ -55,6 +56,12 @@ class TestSignIn:
     def test_wrong_password_is_refused_by_every_service(self, stack: Running, erika: str) -> None:
         assert accepted_by(stack.ports, erika, "Falsches-Passwort 1") == dict.fromkeys(SERVICES, False)
 
+    @promise("A-41")
+    def test_a_hash_of_an_unknown_kind_is_a_wrong_password(self, stack: Running) -> None:
+        stack.database.mailbox("fremd@musterdomain.de", PASSWORD)
+        stack.database.hash("fremd@musterdomain.de", "pbkdf2_sha256$1$salt$hash")
+        assert accepted_by(stack.ports, "fremd@musterdomain.de", PASSWORD) == dict.fromkeys(SERVICES, False)
+
     @pytest.mark.parametrize("expired", [False, True])
     def test_an_initial_password_opens_no_service(self, stack: Running, expired: bool) -> None:
         address = f"initial.{expired}@musterdomain.de".lower()
@@ -85,6 +92,8 @@ class TestSignIn:
     def test_capital_letters_in_the_user_name_do_not_matter(self, stack: Running, erika: str) -> None:
         assert accepted_by(stack.ports, "Erika@Musterdomain.DE", PASSWORD) == dict.fromkeys(SERVICES, True)
 
+    @promise("A-40")
+    @promise("A-41")
     def test_a_new_password_counts_at_once(self, stack: Running) -> None:
         stack.database.mailbox("neu@musterdomain.de", "Altes-Passwort 1")
         assert accepted_by(stack.ports, "neu@musterdomain.de", "Altes-Passwort 1") == dict.fromkeys(SERVICES, True)
@@ -189,6 +198,17 @@ class TestReceiving:
         receive(stack.ports, message(STRANGER, recipient, f"an {recipient}"))
 
         assert b"Guten Tag" in fetch(stack.ports, erika, PASSWORD, f"an {recipient}")
+
+    @promise("A-44")
+    def test_postmaster_and_abuse_arrive_where_staff_said(self, stack: Running, erika: str) -> None:
+        stack.database.run(
+            "INSERT INTO accounts_installation (id, provider_name, support_email, support_phone, postmaster_address)"
+            " VALUES (1, '', '', '', %s)",
+            erika,
+        )
+        for name in ("postmaster", "Abuse"):
+            receive(stack.ports, message(STRANGER, f"{name}@musterdomain.de", f"an {name}"))
+            assert fetch(stack.ports, erika, PASSWORD, f"an {name}")
 
     def test_unknown_recipients_are_refused_at_once(self, stack: Running, erika: str) -> None:
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
@@ -302,13 +322,16 @@ class TestMailbox:
             with imap(stack.ports, erika, PASSWORD) as session:
                 assert session.search(None, "SUBJECT", '"bleibt hier"')[1] == [b""]
 
-    def test_kick_ends_an_idle_session(self, stack: Running, erika: str) -> None:
+    def test_the_portal_ends_an_idle_session(self, stack: Running, erika: str, settings: Settings) -> None:
+        settings.DOVEADM_URL = f"http://{HOST}:{stack.ports.doveadm}"
+        settings.DOVEADM_API_KEY = API_KEY
+        dovecot.end_sessions("niemand@musterdomain.de")
         with imap(stack.ports, erika, PASSWORD) as session:
             session.send(b"idle1 IDLE\r\n")
             assert session.readline().startswith(b"+")
 
             began = time.monotonic()
-            assert doveadm(stack.ports, API_KEY, "kick", mask=[erika])[0][0] == "doveadmResponse"
+            dovecot.end_sessions(erika)
             assert session.readline().startswith(b"* BYE")
             assert time.monotonic() - began < 5
 
