@@ -12,6 +12,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from pytest_django.fixtures import Settings
 
 from mailboxes import dovecot
 from tests.mailserver.clients import (
