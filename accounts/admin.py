@@ -13,6 +13,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from .access import role_required
+from .forms import TenantForm
 from .models import AuditEvent, Installation, User
 
 
@@ -138,6 +139,7 @@ def shown_time(when: datetime | None) -> str:
 
 class TenantAdmin(ScopedAdmin):
     adders = changers = (User.Role.STAFF,)
+    form = TenantForm
     list_display = ("name", "customer_number", "status", "max_mailboxes", "max_storage_mb")
     list_filter = ("status",)
     search_fields = ("name", "customer_number")
@@ -146,6 +148,7 @@ class TenantAdmin(ScopedAdmin):
 
     def save_model(self, request, obj, form, change):
         obj.save()
+        form.save_logo()
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
         AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj)
 

@@ -2,5 +2,11 @@ from .models import Installation
 
 
 def installation(request):
-    """Whom to ask, on every page; read at once, so that a page without database is a 503 and not half a page."""
-    return {"installation": Installation.objects.current()}
+    """Whom to ask, on every page; read at once, so that a page without database is a 503 and not half a page.
+
+    A customer with a support of its own, or with a look of its own, gives these to the pages of its people.
+    """
+    current = Installation.objects.current()
+    tenant = request.user.tenant if hasattr(request, "user") and request.user.is_authenticated else None
+    has_support = tenant and (tenant.support_email or tenant.support_phone)
+    return {"installation": current, "support": tenant if has_support else current, "brand": tenant}

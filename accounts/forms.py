@@ -4,7 +4,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from .addresses import normalise_address
-from .models import User
+from .logos import redrawn
+from .models import Logo, Tenant, User
 from .passwords import Fault, faults
 
 MAX_PASSWORD_INPUT = 4096
@@ -90,6 +91,35 @@ class PasswordChangeForm(forms.Form):
         new, repeated = self.cleaned_data.get("new_password"), self.cleaned_data.get("repeated_password")
         if new and repeated and new != repeated:
             self.add_error("repeated_password", _("The two passwords differ. Type the new one again."))
+
+
+class TenantForm(forms.ModelForm):
+    """A customer, with the logo that its people see."""
+
+    logo = forms.FileField(
+        label=_("Logo"),
+        required=False,
+        help_text=_("PNG, JPEG or WebP, at most 512 KB; shown 40 pixels high."),
+    )
+    remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False)
+
+    class Meta:
+        model = Tenant
+        fields = (
+            *("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb"),
+            *("initial_password_days", "password_rule", "support_email", "support_phone", "accent"),
+        )
+
+    def clean_logo(self):
+        upload = self.cleaned_data["logo"]
+        return redrawn(upload) if upload else None
+
+    def save_logo(self):
+        """Keep or remove the logo; what was uploaded does not go into the trail, its digest does."""
+        png = self.cleaned_data["logo"]
+        if png or self.cleaned_data["remove_logo"]:
+            Logo.objects.put(self.instance, png)
+            self.cleaned_data["logo"] = self.instance.logo_digest
 
 
 class PersonForm(forms.ModelForm):

@@ -2,8 +2,10 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -12,9 +14,12 @@ from formtools.wizard.forms import ManagementForm
 from two_factor.views import LoginView as WizardLoginView
 
 from .backends import Throttled
+from .colours import shades, validate_accent
 from .forms import LoginForm, PasswordChangeForm
-from .models import Brake, StaleCredentials
+from .models import Brake, Logo, StaleCredentials
 from .passwords import rule_hints
+
+KEPT_FOR_GOOD = "max-age=31536000, immutable"
 
 
 @method_decorator([login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch")
@@ -127,3 +132,42 @@ def password_changed(request):
 @require_safe
 def password_forgotten(request):
     return render(request, "accounts/password_forgotten.html")
+
+
+@login_not_required
+@require_safe
+def accent(request, colour):
+    """The style sheet of one accent colour: no customer's secret, and the same for good."""
+    try:
+        validate_accent(f"#{colour}")
+    except ValidationError as error:
+        raise Http404 from error
+    response = render(request, "accounts/accent.css", shades(f"#{colour}"), content_type="text/css")
+    response["Cache-Control"] = KEPT_FOR_GOOD
+    return response
+
+
+@require_safe
+def logo(request, digest):
+    """A customer's logo, as it was drawn anew, for its own people and for staff."""
+    row = get_object_or_404(Logo.objects.visible_to(request.user), tenant__logo_digest=digest)
+    headers = {"Cache-Control": f"private, {KEPT_FOR_GOOD}", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    return HttpResponse(bytes(row.png), "image/png", headers=headers)
+
+
+@login_not_required
+@require_safe
+def imprint(request):
+    return render(request, "accounts/imprint.html")
+
+
+@login_not_required
+@require_safe
+def privacy(request):
+    return render(request, "accounts/privacy.html")
+
+
+@login_not_required
+@require_safe
+def accessibility(request):
+    return render(request, "accounts/accessibility.html")

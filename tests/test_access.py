@@ -4,6 +4,7 @@ from dataclasses import fields
 from itertools import product
 
 import pytest
+from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.urls import URLResolver, get_resolver
@@ -66,8 +67,20 @@ def room(prefix, viewers, *, own, elsewhere=(), adders=(), removers=(), insiders
 ROUTES = {
     "": row("user") | dict.fromkeys((*DVBS, "dsb"), "/desk/") | {"staff": "/staff/"},
     "weiterleitungen/": row("user"),
+    "einrichtung/": everybody(200),
+    "einrichtung/anmeldungen/": row("user"),
+    "einrichtung/apple.mobileconfig": row("user"),
+    "einrichtung/telefon.svg": row("user"),
+    "einrichtung/telefon/<str:token>/": everybody(200),
+    "einrichtung/telefon/<str:token>/apple.mobileconfig": everybody(200),
     "black-whitelist/": row("user"),
     "spamfilter/": row("user"),
+    ".well-known/change-password": everybody("/passwort/aendern/"),
+    "marke/<str:colour>.css": everybody(200),
+    "marke/<str:digest>/logo.png": row(*PEOPLE, status=404),
+    "impressum/": everybody(200),
+    "datenschutz/": everybody(200),
+    "barrierefreiheit/": everybody(200),
     "anmelden/": dict.fromkeys(PEOPLE, "/") | dict.fromkeys(NOBODY, 200),
     "abmelden/": row(*PEOPLE, status=405),
     "passwort/aendern/": row(*PEOPLE),
@@ -146,6 +159,9 @@ def url(route, ids):
     path = route.replace("^(?P<app_label>…)/$", "mailboxes/").replace("(?P<url>.*)$", "no/such/page/")
     for placeholder in ("<path:object_id>", "<int:pk>"):
         path = path.replace(placeholder, str(ids.get(model)))
+    given = {"<str:token>": signing.dumps(ids["mailbox"], salt="phone"), "<str:colour>": "0b5f9e", "<str:digest>": "0"}
+    for placeholder, value in given.items():
+        path = path.replace(placeholder, value)
     return "/" + path
 
 
@@ -206,7 +222,7 @@ def check_headers(route, name, response):
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == headers["Cross-Origin-Opener-Policy"] == "same-origin"
-    assert "no-store" in headers["Cache-Control"] or route.endswith("jsi18n/"), (route, name)
+    assert "no-store" in headers["Cache-Control"] or route.endswith(("jsi18n/", ".css")), (route, name)
     assert CANARY not in str(headers) or name in ("other_dvb", "staff")
 
 

@@ -1,6 +1,7 @@
 """Who: tenants, people, and what is kept about their deeds. Imports no other app."""
 
 from .brakes import Brake
+from .brand import Logo
 from .outbox import OutboxMessage
 from .tenants import Installation, Tenant
 from .trail import AuditEvent, AuditNetwork
@@ -12,6 +13,7 @@ __all__ = [
     "Brake",
     "CredentialState",
     "Installation",
+    "Logo",
     "OutboxMessage",
     "StaleCredentials",
     "Tenant",

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..addresses import normalise_address
+from ..colours import validate_accent
 from ..names import validate_name
 from ..passwords import Rule
 from ..sorting import SortKey
@@ -59,6 +60,25 @@ class Tenant(models.Model):
     password_rule = models.CharField(
         _("password rule"), max_length=16, choices=PasswordRule, default=PasswordRule.CLASSES
     )
+    support_email = models.EmailField(
+        _("support e-mail"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Whom this customer's people ask; empty: the installation's support."),
+    )
+    support_phone = models.CharField(_("support phone"), max_length=40, blank=True, default="", db_default="")
+    accent = models.CharField(
+        _("accent colour"),
+        max_length=7,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_accent],
+        help_text=_("For example #0b5f9e; empty: the product's own blue."),
+    )
+    # Empty: no logo; else part of the logo's address.
+    logo_digest = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = TenantQuerySet.as_manager()
@@ -126,6 +146,20 @@ class Installation(models.Model):
         _("postmaster and abuse go to"),
         blank=True,
         help_text=_("Mail to postmaster@ and abuse@ of every domain is delivered here."),
+    )
+    imprint = models.TextField(
+        _("imprint"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Plain text; an empty line begins a new paragraph, addresses become links."),
+    )
+    privacy = models.TextField(
+        _("privacy notice"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What you do with people's data, beside what the page says by itself."),
     )
 
     objects = InstallationQuerySet.as_manager()
