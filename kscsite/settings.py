@@ -197,6 +197,10 @@ OUTBOX_HANDLERS = {
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
 
+# PEM files that sign Apple's configuration profiles: the key, and its certificate with the chain; else unsigned.
+PROFILE_SIGNING_KEY = env("PROFILE_SIGNING_KEY", default="")
+PROFILE_SIGNING_CERTIFICATE = env("PROFILE_SIGNING_CERTIFICATE", default="")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

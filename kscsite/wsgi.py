@@ -1,13 +1,19 @@
-"""The WSGI application, behind one redirect: browsers tie security keys to a name, so 127.0.0.1 becomes localhost."""
+"""The WSGI application, behind the well-known addresses of mail programs and behind one redirect.
+
+Browsers tie security keys to a name, so 127.0.0.1 becomes localhost.
+"""
 
 import os
 from wsgiref.util import request_uri
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kscsite.settings")
 django_application = get_wsgi_application()
+# It imports models, which are there only now.
+behind = import_string("mailboxes.discovery.Discovery")(django_application)
 
 
 def application(environ, start_response):
@@ -17,4 +23,4 @@ def application(environ, start_response):
             "307 Temporary Redirect", [("Location", request_uri(environ | {"HTTP_HOST": f"localhost:{port}"}))]
         )
         return [b""]
-    return django_application(environ, start_response)
+    return behind(environ, start_response)

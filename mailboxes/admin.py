@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -18,8 +19,10 @@ from accounts.forms import PersonForm
 from accounts.models import AuditEvent, StaleCredentials, User
 
 from .credentials import CHUNK, Ticket, draw, read_tickets, store
+from .dnsrecords import setup_records
 from .forms import AliasCreateForm, DomainCreateForm, MailboxChangeForm, MailboxCreateForm
 from .letters import initialdaten, pdf
+from .setup import setup_for
 
 STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
 
@@ -252,11 +255,21 @@ class AliasDesk(ScopedAdmin):
 
 class DomainDesk(ScopedAdmin):
     viewers = (DVB,)
-    list_display = fields = ("name_shown", "created_at")
+    list_display = ("name_shown", "created_at")
+    fields = ("name_shown", "created_at", "records")
 
     @admin.display(description=_("domain"), ordering="name")
     def name_shown(self, obj):
         return str(obj)
+
+    @admin.display(description=_("DNS records for mail programs"))
+    def records(self, obj):
+        setup = setup_for(obj.name)
+        if setup is None:
+            return _("The server addresses are not entered yet. Please ask our support.")
+        hint = _("With these in your domain's zone, mail programs find their servers by themselves.")
+        lines = "\n".join(map(str, setup_records(setup)))
+        return format_html('<p class="help">{}</p><pre class="records" tabindex="0">{}</pre>', hint, lines)
 
 
 class DomainAdmin(ScopedAdmin):

@@ -4,11 +4,9 @@ import contextlib
 import datetime
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import qrcode
 from django.utils.formats import date_format
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -16,6 +14,7 @@ from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
 
 from .letters import Initialdaten
+from .qr import dark_runs, matrix
 
 if TYPE_CHECKING:
     from fpdf.fonts import TTFFont
@@ -181,14 +180,12 @@ class LetterPDF(FPDF):
 
     def _qr_code(self, url, left, top):
         """Squares instead of an image: sharp on every printer, with the quiet zone that scanners need."""
-        code = qrcode.QRCode(border=4)
-        code.add_data(url)
-        matrix = code.get_matrix()
-        side = QR_SIDE / len(matrix)
+        rows = matrix(url)
+        side = QR_SIDE / len(rows)
         with self._tagged("/Figure", alt=_("QR code with the portal's address: %(url)s") % {"url": url}):
             self.set_fill_color(0, 0, 0)
-            for y, row in enumerate(matrix):
-                for x, length in _dark_runs(row):
+            for y, row in enumerate(rows):
+                for x, length in dark_runs(row):
                     self.rect(left + x * side, top + y * side, length * side, side, style="F")
 
     def _text(self, text, *, size=10, bold=False, colour=INK, tag="/P", width=WIDTH):
@@ -264,13 +261,3 @@ class LetterPDF(FPDF):
         self._out("/Artifact BMC")
         yield
         self._out("EMC")
-
-
-def _dark_runs(row: list[bool]) -> Iterator[tuple[int, int]]:
-    """Where in a row of modules the dark ones begin, and how many stand together."""
-    start = 0
-    for dark, modules in groupby(row):
-        length = len(list(modules))
-        if dark:
-            yield start, length
-        start += length

@@ -5,4 +5,10 @@ from . import views
 urlpatterns = [
     path("", views.start, name="start"),
     path("weiterleitungen/", views.forwards, name="forwards"),
+    path("einrichtung/", views.help_page, name="help"),
+    path("einrichtung/anmeldungen/", views.mail_logins, name="mail_logins"),
+    path("einrichtung/apple.mobileconfig", views.apple_profile, name="apple_profile"),
+    path("einrichtung/telefon.svg", views.phone_code, name="phone_code"),
+    path("einrichtung/telefon/<str:token>/", views.phone, name="phone"),
+    path("einrichtung/telefon/<str:token>/apple.mobileconfig", views.phone_profile, name="phone_profile"),
 ]

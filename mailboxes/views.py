@@ -1,4 +1,12 @@
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core import signing
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -6,7 +14,13 @@ from django.views.decorators.http import require_safe
 from accounts.access import role_required
 from accounts.models import User
 
-from .models import Mailbox, ServerAddress
+from . import mobileconfig
+from .models import Mailbox, MailLogin, ServerAddress
+from .qr import svg
+from .setup import setup_for
+
+# How long the code on the screen may be photographed; what it leads to holds no secret.
+PHONE, PHONE_CODE_LIFE = "phone", timedelta(minutes=30)
 
 
 @require_safe
@@ -18,14 +32,93 @@ def start(request):
 
 
 def startseite(request):
-    mailbox = get_object_or_404(Mailbox.objects.visible_to(request.user).select_related("address"))
+    mailbox = own_mailbox(request)
     context = {
         "mailbox": mailbox,
         "person": request.user,
         "previous_login": parse_datetime(request.session.get("previous_login", "")),
         "servers": ServerAddress.objects.effective_for(request.user),
+        "reached": reached(request),
     }
     return render(request, "mailboxes/start.html", context)
+
+
+def own_mailbox(request):
+    return get_object_or_404(Mailbox.objects.visible_to(request.user).select_related("address__domain", "user"))
+
+
+def reached(request):
+    return MailLogin.objects.visible_to(request.user).since_password(request.user)
+
+
+@role_required(User.Role.USER)
+@require_safe
+def mail_logins(request):
+    """The part of the Startseite that says whether the mail program has got through; asked again while one waits."""
+    return render(request, "mailboxes/reached.html", {"reached": reached(request), "person": request.user})
+
+
+@role_required(User.Role.USER)
+@require_safe
+def apple_profile(request):
+    return profile_for(own_mailbox(request))
+
+
+@role_required(User.Role.USER)
+@require_safe
+def phone_code(request):
+    """A QR code that opens the set-up page on the phone, without a login there: it holds no password."""
+    token = signing.dumps(own_mailbox(request).pk, salt=PHONE)
+    return HttpResponse(svg(settings.BASE_URL + reverse("phone", args=[token])), "image/svg+xml")
+
+
+@login_not_required
+@require_safe
+def phone(request, token):
+    mailbox = photographed(token)
+    servers = ServerAddress.objects.effective_for_tenant(mailbox.tenant_id) if mailbox else []
+    context = {"mailbox": mailbox, "servers": servers, "token": token}
+    return render(request, "mailboxes/phone.html", context, status=200 if mailbox else 410)
+
+
+@login_not_required
+@require_safe
+def phone_profile(request, token):
+    mailbox = photographed(token)
+    return profile_for(mailbox) if mailbox else redirect("phone", token)
+
+
+def photographed(token):
+    """The mailbox of a token that is not too old, else None."""
+    try:
+        number = signing.loads(token, salt=PHONE, max_age=PHONE_CODE_LIFE)
+    except signing.BadSignature:
+        return None
+    return Mailbox.objects.select_related("address__domain", "user").filter(pk=number).first()
+
+
+def profile_for(mailbox):
+    setup = setup_for(mailbox.address.domain.name)
+    if setup is None or not setup.incoming:
+        raise Http404
+    response = HttpResponse(mobileconfig.profile(setup, mailbox, signer()), mobileconfig.CONTENT_TYPE)
+    response["Content-Disposition"] = 'attachment; filename="mail.mobileconfig"'
+    return response
+
+
+def signer():
+    if settings.PROFILE_SIGNING_KEY:
+        return mobileconfig.Signer(Path(settings.PROFILE_SIGNING_KEY), Path(settings.PROFILE_SIGNING_CERTIFICATE))
+    return None
+
+
+@login_not_required
+@require_safe
+def help_page(request):
+    """E-Mail-Einrichtung, for everybody: from the letter to the first message."""
+    viewer = request.user
+    servers = ServerAddress.objects.effective_for_tenant(viewer.tenant_id if viewer.is_authenticated else None)
+    return render(request, "mailboxes/help.html", {"servers": servers})
 
 
 @role_required(User.Role.USER)

@@ -1,4 +1,6 @@
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
@@ -198,3 +200,59 @@ class Usage(models.Model):
 
     def __str__(self):
         return self.username
+
+
+@dataclass(frozen=True)
+class Reached:
+    """When mail was last fetched, and when the sending server was last entered; None: not yet."""
+
+    receiving: datetime | None
+    sending: datetime | None
+
+
+class MailLoginQuerySet(TenantScopedQuerySet["MailLogin"]):
+    def visible_to(self, viewer):
+        """A mailbox user sees those of their own mailbox."""
+        if viewer.is_authenticated and viewer.role == User.Role.USER:
+            return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
+        return super().visible_to(viewer)
+
+    def since_password(self, user) -> Reached:
+        """When a person's mail program last got through with the password that they have now."""
+        # Before the first change no mail program gets through.
+        rows = self.filter(mailbox__user=user, at__gte=user.password_changed_at or timezone.now())
+        times = {row.service: row.at for row in rows}
+        received = [times[service] for service in (MailLogin.Service.IMAP, MailLogin.Service.POP3) if service in times]
+        return Reached(receiving=max(received, default=None), sending=times.get(MailLogin.Service.SMTP))
+
+
+class MailLogin(models.Model):
+    """The last time a mailbox was opened by a service, noted by Dovecot after the password was found right."""
+
+    class Service(models.TextChoices):
+        # Dovecot's own names; submission is Postfix, which asks Dovecot.
+        IMAP = "imap", _("IMAP (receiving)")
+        POP3 = "pop3", _("POP3 (receiving)")
+        SMTP = "smtp", _("SMTP (sending)")
+        SIEVE = "sieve", _("ManageSieve (filter rules)")
+
+    # Set by the function that Dovecot calls.
+    tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="logins", verbose_name=_("mailbox"))
+    service = models.CharField(_("service"), max_length=8, choices=Service)
+    at = models.DateTimeField(_("last login"))
+
+    objects = MailLoginQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("login by a mail program")
+        verbose_name_plural = _("logins by mail programs")
+        constraints = [
+            models.UniqueConstraint(fields=["mailbox", "service"], name="mailboxes_mail_login_once"),
+            models.CheckConstraint(
+                condition=Q(service__in=["imap", "pop3", "smtp", "sieve"]), name="mailboxes_mail_login_service"
+            ),
+        ]
+
+    def __str__(self):
+        return self.get_service_display()

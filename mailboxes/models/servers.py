@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import normalise_domain
 
 
-class ServerAddressQuerySet(models.QuerySet):
+class ServerAddressQuerySet(models.QuerySet["ServerAddress"]):
     def visible_to(self, viewer):
         """The installation's rows are no secret of a tenant; a tenant's own are its own."""
         if not viewer.is_authenticated:
@@ -15,10 +15,12 @@ class ServerAddressQuerySet(models.QuerySet):
         return self.filter(models.Q(tenant=None) | models.Q(tenant_id=viewer.tenant_id))
 
     def effective_for(self, viewer) -> list["ServerAddress"]:
+        return self.visible_to(viewer).effective_for_tenant(viewer.tenant_id)
+
+    def effective_for_tenant(self, tenant_id) -> list["ServerAddress"]:
         """One row a protocol, in the order of Protocol: the tenant's own before the installation's."""
-        chosen = {
-            row.protocol: row for row in self.visible_to(viewer).order_by(models.F("tenant_id").asc(nulls_first=True))
-        }
+        rows = self.filter(models.Q(tenant=None) | models.Q(tenant_id=tenant_id))
+        chosen = {row.protocol: row for row in rows.order_by(models.F("tenant_id").asc(nulls_first=True))}
         return [chosen[protocol] for protocol in ServerAddress.Protocol.values if protocol in chosen]
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
+from mailboxes.models import MailLogin
 from tests.cast import CANARY, make_mailbox
 from tests.marks import committed
 from tests.promises import promise
@@ -141,6 +142,26 @@ class TestUsage:
         assert timezone.now() - changed_at < timedelta(minutes=1)
 
 
+@committed
+class TestALogin:
+    def test_is_noted_by_service_at_most_once_a_minute_and_anew_after_a_change(self, cast):
+        def times():
+            return dict(MailLogin.objects.filter(mailbox=cast.mailbox).values_list("service", "at"))
+
+        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX) == [(None,)]
+        first = times()
+        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX) == [(None,)]
+        assert times() == first and first.keys() == {"imap"}
+        cast.user.change_password("Neun Otter singen 5 Lieder!", by=cast.user)
+        ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX)
+        ask("mail_auth", "SELECT mail.note_login(%s, 'smtp')", MAX)
+        assert times().keys() == {"imap", "smtp"} and times()["imap"] > first["imap"]
+
+    def test_of_nobody_is_not_noted(self, cast):
+        ask("mail_auth", "SELECT mail.note_login('nobody@musterdomain.de', 'imap')")
+        assert not MailLogin.objects.exists()
+
+
 @promise("A-60")
 class TestRights:
     def test_of_postfix_show_no_hash_and_no_table(self, db):
@@ -186,6 +207,8 @@ class TestRights:
             "DELETE FROM accounts_auditevent",
             "DELETE FROM django_migrations",
             "UPDATE mailboxes_usage SET bytes = 0",
+            "UPDATE mailboxes_maillogin SET at = now()",
+            "SELECT mail.note_login('max.mustermann@musterdomain.de', 'imap')",
             "SELECT * FROM mail.dovecot_passwords",
         ],
     )

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from accounts.passwords import generate_initial_password
 from mailboxes import letters
-from mailboxes.letter import QR_SIDE, _dark_runs
+from mailboxes.letter import QR_SIDE
 from mailboxes.letters import Initialdaten
 from tests.marks import thorough
 from tests.promises import LONG, promise
@@ -161,7 +161,3 @@ def test_the_qr_code_is_drawn_module_by_module_with_its_quiet_zone():
         for step in range(round(width / side))
     }
     assert modules == {(y, x) for y, row in enumerate(matrix) for x, dark in enumerate(row) if dark}
-
-
-def test_runs_of_dark_modules_are_found_where_they_are():
-    assert list(_dark_runs([True, True, False, True, False])) == [(0, 2), (3, 1)]

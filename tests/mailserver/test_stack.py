@@ -90,6 +90,21 @@ class TestSignIn:
         finally:
             stack.database.tenant_status("active")
 
+    def test_is_noted_by_service_when_it_worked_and_not_when_it_did_not(self, stack: Running) -> None:
+        stack.database.mailbox("notiert@musterdomain.de", PASSWORD)
+        accepted_by(stack.ports, "notiert@musterdomain.de", "Falsches-Passwort 1")
+        assert _services_noted(stack) == set()
+        assert accepted_by(stack.ports, "notiert@musterdomain.de", PASSWORD) == dict.fromkeys(SERVICES, True)
+        assert _services_noted(stack) == {"imap", "pop3", "smtp", "sieve"}
+
+    def test_works_where_it_cannot_be_noted(self, stack: Running, erika: str) -> None:
+        stack.database.run("REVOKE EXECUTE ON FUNCTION mail.note_login FROM mail_auth")
+        try:
+            assert accepted_by(stack.ports, erika, PASSWORD) == dict.fromkeys(SERVICES, True)
+            assert accepted_by(stack.ports, erika, "Falsches-Passwort 1") == dict.fromkeys(SERVICES, False)
+        finally:
+            stack.database.run("GRANT EXECUTE ON FUNCTION mail.note_login TO mail_auth")
+
     def test_capital_letters_in_the_user_name_do_not_matter(self, stack: Running, erika: str) -> None:
         assert accepted_by(stack.ports, "Erika@Musterdomain.DE", PASSWORD) == dict.fromkeys(SERVICES, True)
 
@@ -118,6 +133,14 @@ class TestSignIn:
         with smtplib.SMTP(HOST, stack.ports.smtp) as session:
             session.ehlo()
             assert not session.has_extn("auth")
+
+
+def _services_noted(stack: Running) -> set[str]:
+    rows = stack.database.run(
+        "SELECT service FROM mailboxes_maillogin l JOIN mailboxes_mailbox m ON m.id = l.mailbox_id"
+        " JOIN accounts_user u ON u.id = m.user_id WHERE u.address = 'notiert@musterdomain.de'"
+    )
+    return {service for (service,) in rows}
 
 
 def _signs_in(stack: Running, user: str, password: str) -> bool:
