@@ -12,7 +12,7 @@ from pathlib import Path
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from zxcvbn import matching, scoring, time_estimates
+from zxcvbn import matching, scoring
 
 from .addresses import display_domain, split_address
 
@@ -95,11 +95,6 @@ CLASSES = {
 def faults(password: str, context: PasswordContext) -> list[Fault]:
     """All reasons why this password is refused, none if it is accepted; judged as typed, without normalisation."""
     return list(_faults(password, context))
-
-
-def strength(password: str, context: PasswordContext) -> int:
-    """From 0 (guessed at once) to 4 (as strong as the rule demands)."""
-    return 0 if _is_decorated_word(password) else time_estimates.guesses_to_score(_guesses(password, context))
 
 
 def rule_hints(rule: Rule) -> list[tuple[str, str | Promise]]:

@@ -4,10 +4,10 @@ import signal
 import sys
 from types import FrameType
 
-from local import check, demo, manage, test
+from local import check, demo, manage, screenshots, test
 from local.report import Stop
 
-VERBS = {"demo": demo.run, "test": test.run, "check": check.run, "manage": manage.run}
+VERBS = {"demo": demo.run, "test": test.run, "check": check.run, "manage": manage.run, "screenshots": screenshots.run}
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

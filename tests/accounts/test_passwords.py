@@ -17,7 +17,6 @@ from accounts.passwords import (
     faults,
     generate_initial_password,
     rule_hints,
-    strength,
 )
 from tests.promises import LONG
 
@@ -132,7 +131,6 @@ class TestCommonPasswords:
     )
     def test_that_fit_the_rule_are_refused(self, password):
         assert "common" in codes(password)
-        assert strength(password, CLASSES) < 4
 
     def test_of_the_3000_most_common_none_is_accepted(self):
         fitted = three_thousand_most_common_fitted_to_the_rule()
@@ -141,7 +139,6 @@ class TestCommonPasswords:
     @pytest.mark.parametrize("password", [GOOD, "Regen-Tisch7-Möwe-Kran", "Mein Rad hat 3 rote Klingeln!"])
     def test_are_not_mistaken_for_good_ones(self, password):
         assert codes(password) == set()
-        assert strength(password, CLASSES) == 4
 
 
 class TestAnyText:

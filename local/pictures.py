@@ -1,0 +1,86 @@
+"""Takes the pictures of a running demo; apart, since only the development tools bring a browser's driver."""
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from local.folders import CHECKOUT
+from local.report import say
+
+HELP = CHECKOUT / "static" / "img" / "help"
+README = CHECKOUT / "docs" / "images"
+LOCALES = {"de": "de-DE", "en": "en-GB"}
+HELP_SIZE, README_SIZE = (720, 780), (1200, 800)
+INITIAL, CHOSEN = "Max.Mustermann ist neu hier 7!", "Sieben-Zebras-9-singen"
+
+
+def main(description: Path) -> None:
+    demo = json.loads(description.read_text())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for language, locale in LOCALES.items():
+            for name, page in help_pages(browser, demo, locale):
+                save(page, HELP / f"{name}-{language}.webp")
+        for name, role, path in (("portal", "user", "/"), ("desk", "dvb", "/desk/mailboxes/mailbox/")):
+            page = window(browser, demo, LOCALES["de"], README_SIZE)
+            log_in(page, account(demo, role=role, state="geändert"))
+            page.goto(path)
+            save(page, README / f"{name}.png")
+        browser.close()
+
+
+def help_pages(browser: Browser, demo: dict[str, Any], locale: str) -> Iterator[tuple[str, Page]]:
+    """The help page's pictures: the login page, and the change of password half done."""
+    page = window(browser, demo, locale, HELP_SIZE)
+    page.goto("/anmelden/")
+    page.fill("[name=auth-address]", "max.mustermann@musterdomain.de")
+    page.fill("[name=auth-password]", INITIAL)
+    page.locator("h1").scroll_into_view_if_needed()
+    yield "login", page
+    log_in(page, account(demo, role="user", state="angemeldet"))
+    page.fill("[name=new_password]", CHOSEN)
+    page.locator("[name=new_password]").evaluate("field => field.scrollIntoView({block: 'start'})")
+    page.mouse.wheel(0, -60)
+    yield "password", page
+
+
+def window(browser: Browser, demo: dict[str, Any], locale: str, size: tuple[int, int]) -> Page:
+    width, height = size
+    return browser.new_page(
+        base_url=demo["url"], locale=locale, viewport={"width": width, "height": height}, color_scheme="light"
+    )
+
+
+def account(demo: dict[str, Any], **wanted: str) -> dict[str, Any]:
+    return next(row for row in demo["accounts"] if wanted.items() <= row.items())
+
+
+def log_in(page: Page, person: dict[str, Any]) -> None:
+    page.goto("/anmelden/")
+    page.check(f"[value={'mailbox' if person['role'] == 'user' else 'ksc'}]")
+    page.fill("[name=auth-address]", person["address"])
+    page.fill("[name=auth-password]", person["password"])
+    page.press("[name=auth-password]", "Enter")
+    page.wait_for_url(lambda url: "/anmelden/" not in url)
+
+
+def save(page: Page, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state("networkidle")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    if path.suffix == ".png":
+        picture.quantize(128).save(path, optimize=True)
+    else:
+        picture.save(path, quality=80, method=6)
+    say(f"{path.relative_to(CHECKOUT)}: {path.stat().st_size // 1024} KB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
