@@ -8,5 +8,4 @@ def installation(request):
     """
     current = Installation.objects.current()
     tenant = request.user.tenant if hasattr(request, "user") and request.user.is_authenticated else None
-    has_support = tenant and (tenant.support_email or tenant.support_phone)
-    return {"installation": current, "support": tenant if has_support else current, "brand": tenant}
+    return {"installation": current, "support": tenant if tenant and tenant.contact else current, "brand": tenant}

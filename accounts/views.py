@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
@@ -82,7 +83,19 @@ class LoginView(WizardLoginView):
             self.request.session["previous_login"] = previous_login.isoformat() if previous_login else ""
             self.request.session["tenant"] = user.tenant_id
             user.login_recorded()
+        if user.portal_language:
+            remember_language(response, user.portal_language)
         return response
+
+
+def remember_language(response, language):
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )
 
 
 def too_many_tries(request, wait):

@@ -2,6 +2,7 @@
 
 import sys
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError, connection
@@ -11,7 +12,14 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 from django.views.i18n import set_language as django_set_language
 
-set_language = login_not_required(django_set_language)
+
+@login_not_required
+def set_language(request):
+    """The language chosen by a person, kept in this browser and, after login, for all others too."""
+    language = request.POST.get("language")
+    if request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        request.user.choose_language(language)
+    return django_set_language(request)
 
 
 def server_error(request):

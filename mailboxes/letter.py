@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import unicodedata
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,8 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
+
+from accounts.colours import parsed
 
 from .letters import Initialdaten
 from .qr import dark_runs, matrix
@@ -28,6 +31,7 @@ WIDTH = 210 - LEFT - RIGHT
 ADDRESS_TOP, INFO_LEFT, SUBJECT_TOP = 45, 125, 98.5
 FOLDS, PUNCH = (105, 210), 148.5
 QR_SIDE, VALUE_WIDTH = 30, 117
+LOGO = (56, 14)  # width and height at most
 PASSWORD_SIZE = 15  # points
 ALIASES_TOGETHER = 8
 
@@ -98,8 +102,14 @@ class LetterPDF(FPDF):
             for y in FOLDS:
                 self.line(4, y, 8, y)
             self.line(4, PUNCH, 10, PUNCH)
+            if letter.logo:
+                self.image(
+                    BytesIO(letter.logo), x=210 - RIGHT - LOGO[0], y=6.5, w=LOGO[0], h=LOGO[1], keep_aspect_ratio=True
+                )
         self.set_y(10)
-        self._text("KundenServiceCenter", size=15, bold=True, colour=ACCENT)
+        self._text(
+            "KundenServiceCenter", size=15, bold=True, colour=parsed(letter.accent) if letter.accent else ACCENT
+        )
 
     def _address_field(self, letter: Initialdaten):
         self.set_y(ADDRESS_TOP + 11)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.addresses import display_address
-from accounts.models import Installation
+from accounts.models import Installation, Logo
 
 from .credentials import Credentials
 
@@ -29,10 +29,14 @@ class Initialdaten:
     sender: str
     support: str
     language: str
+    accent: str = ""
+    logo: bytes = b""  # PNG
 
 
 def initialdaten(credentials: Iterable[Credentials]) -> list[Initialdaten]:
-    installation = Installation.objects.current()
+    installation, credentials = Installation.objects.current(), list(credentials)
+    tenants = {given.user.tenant_id for given in credentials}
+    logos = {row.tenant_id: bytes(row.png) for row in Logo.objects.filter(tenant_id__in=tenants)}
     return [
         Initialdaten(
             name=given.user.name,
@@ -45,8 +49,10 @@ def initialdaten(credentials: Iterable[Credentials]) -> list[Initialdaten]:
             issued_on=timezone.localdate(given.issued_at),
             portal_url=settings.BASE_URL,
             sender=given.user.tenant.name if given.user.tenant else str(installation),
-            support=installation.contact,
+            support=(given.user.tenant and given.user.tenant.contact) or installation.contact,
             language=given.user.language,
+            accent=given.user.tenant.accent if given.user.tenant else "",
+            logo=logos.get(given.user.tenant_id or 0, b""),
         )
         for given in credentials
     ]

@@ -81,6 +81,11 @@ class TestTheLanguage:
         response = client.post("/sprache/", {"language": "en", "next": target})
         assert response.url.startswith("/") and "evil" not in response.url
 
+    def test_chosen_after_login_comes_along_to_another_browser(self, portal, client, cast, log_in):
+        portal.post("/sprache/", {"language": "en"})
+        log_in(client, cast.user)
+        assert 'lang="en"' in client.get("/").content.decode()
+
     @pytest.mark.parametrize("language", ["xx", "", "../de", "\0"])
     def test_is_one_of_the_known(self, client, db, language):
         assert client.post("/sprache/", {"language": language}).status_code == 302

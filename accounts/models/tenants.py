@@ -13,6 +13,18 @@ from .outbox import OutboxMessage
 from .trail import AuditEvent
 
 
+class Supported:
+    """Who names a support that people can ask."""
+
+    support_email: str
+    support_phone: str
+
+    @property
+    def contact(self) -> str:
+        """Support's e-mail address and phone number in one line; empty when neither is set."""
+        return " · ".join(filter(None, (self.support_email, self.support_phone)))
+
+
 class TenantQuerySet(models.QuerySet):
     def visible_to(self, viewer):
         """Staff see every tenant, everybody else their own."""
@@ -23,7 +35,7 @@ class TenantQuerySet(models.QuerySet):
         return self.filter(pk=viewer.tenant_id)
 
 
-class Tenant(models.Model):
+class Tenant(Supported, models.Model):
     """A customer of the mail hoster: the wall between two tenants is what the portal guards most."""
 
     class Status(models.TextChoices):
@@ -135,7 +147,7 @@ class InstallationQuerySet(models.QuerySet["Installation"]):
         return self.first() or Installation()
 
 
-class Installation(models.Model):
+class Installation(Supported, models.Model):
     """What staff set once for the whole installation."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -182,8 +194,3 @@ class Installation(models.Model):
         """The mail servers read this address: it has the one stored form of all addresses."""
         if self.postmaster_address:
             self.postmaster_address = normalise_address(self.postmaster_address)
-
-    @property
-    def contact(self) -> str:
-        """Support's e-mail address and phone number in one line; empty when neither is set."""
-        return " · ".join(filter(None, (self.support_email, self.support_phone)))

@@ -123,6 +123,8 @@ class User(AbstractBaseUser):
     )
     role = models.CharField(_("role"), max_length=8, choices=Role)
     name = models.CharField(_("name"), max_length=120, blank=True, validators=[validate_name])
+    # Empty until the person chooses one in the portal; until then the browser's counts.
+    portal_language = models.CharField(max_length=8, blank=True, default="", db_default="", editable=False)
     sort_key = models.GeneratedField(
         expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
     )
@@ -227,6 +229,11 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label) -> bool:
         return False
+
+    def choose_language(self, language):
+        """Speak this language to the person from now on, in whatever browser they log in."""
+        self.portal_language = language
+        self.save(update_fields=["portal_language"])
 
     def login_recorded(self):
         """Note a finished login; the first one with an initial password moves its state on."""

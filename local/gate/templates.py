@@ -7,6 +7,8 @@ import sys
 from local.folders import CHECKOUT
 from local.gate.sources import files, finish
 
+# No page: a mail program obeys no policy and fetches no style sheet.
+EMAIL = "templates/email.html"
 INLINE = {
     "style attribute": re.compile(r"<[a-z][^<>]*\sstyle\s*=", re.IGNORECASE),
     "style element": re.compile(r"<style\b", re.IGNORECASE),
@@ -25,6 +27,8 @@ def findings() -> list[str]:
     for path in files("*.html", "*.svg"):
         text = (CHECKOUT / path).read_text()
         for name, pattern in INLINE.items():
+            if str(path) == EMAIL and name == "style element":
+                continue
             for match in pattern.finditer(text):
                 found.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {name}")
     return found

@@ -18,7 +18,10 @@ class TestTheWorker:
         OutboxMessage.objects.add("email", to="max.mustermann@musterdomain.de", subject="Hallo", text="Welt")
         call_command("worker", "--once")
         call_command("worker", "--once")
-        assert [message.subject for message in mail.outbox] == ["Hallo"]
+        [message] = mail.outbox
+        [(html, kind)] = message.alternatives
+        assert (message.subject, message.body, kind) == ("Hallo", "Welt", "text/html")
+        assert "KundenServiceCenter" in html and "<p>Welt</p>" in html
         assert not OutboxMessage.objects.waiting().exists()
 
     def test_tries_again_later_when_the_outside_fails(self, db, settings):

@@ -34,12 +34,13 @@ class MailProgram:
     password: str
 
     def receive(self, subject, demo) -> bytes:
-        kind = imaplib.IMAP4_SSL if self.incoming.tls_at_once else imaplib.IMAP4
-        options = {"ssl_context": TRUSTING} if self.incoming.tls_at_once else {}
-        session = kind(self.incoming.host, self.incoming.port, **options)
-        if not self.incoming.tls_at_once:
+        server = self.incoming
+        if server.tls_at_once:
+            session = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=TRUSTING)
+        else:
+            session = imaplib.IMAP4(server.host, server.port)
             session.starttls(TRUSTING)
-        session.login(self.incoming.user, self.password)
+        session.login(server.user, self.password)
         try:
             return demo.wait_for(session, subject)
         finally:
@@ -65,6 +66,7 @@ def by_autoconfig(demo, address, password) -> MailProgram:
     with contextlib.closing(http.client.HTTPConnection(portal.hostname, portal.port)) as connection:
         connection.request("GET", path, headers={"Host": f"autoconfig.{domain}"})
         provider = Xml.fromstring(connection.getresponse().read()).find("emailProvider")
+    assert provider is not None
 
     def server(element):
         socket, user = element.findtext("socketType"), element.findtext("username")

@@ -10,6 +10,7 @@ from io import BytesIO
 import qrcode
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pypdf import PdfReader
 
 from accounts.passwords import generate_initial_password
@@ -89,6 +90,17 @@ class TestTheText:
         assert "Guten Tag" in first and "Hello Max" in second
         contents = [page.get_contents().get_data() for page in read(MAX, replace(MAX, language="en")).pages]
         assert b"/Lang (de)" in contents[0] and b"/Lang (en)" in contents[1]
+
+
+class TestTheLook:
+    def test_is_the_customers_own(self):
+        picture = BytesIO()
+        Image.new("RGB", (480, 120), "#7a1f5c").save(picture, "PNG")
+        plain, own = read(MAX), read(replace(MAX, accent="#7a1f5c", logo=picture.getvalue()))
+        assert (len(plain.pages[0].images), len(own.pages[0].images)) == (0, 1)
+        content = own.pages[0].get_contents().get_data().decode("latin-1")
+        colours = [tuple(map(float, found)) for found in re.findall(r"([\d.]+) ([\d.]+) ([\d.]+) rg", content)]
+        assert (122, 31, 92) in [tuple(round(value * 255) for value in colour) for colour in colours]
 
 
 class TestThePages:
