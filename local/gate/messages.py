@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import polib
@@ -14,6 +16,12 @@ from local.gate.sources import files, finish
 CATALOGUE = Path("locale/de/LC_MESSAGES/django.po")
 SOURCES = ("*.py", "*.html", "*.txt", "manage.py")
 APPS = ("kscsite", "filters", "mailboxes", "accounts", "templates")
+# Whose texts people see. What they lack in German is in our catalogue, or in the list of what is never shown.
+LIBRARIES = (
+    *("django.conf", "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes"),
+    *("django_otp", "django_otp.plugins.otp_static", "django_otp.plugins.otp_totp", "formtools", "two_factor"),
+)
+NOT_SHOWN = Path(__file__).with_name("not_shown.txt")
 Key = tuple[str | None, str, str]
 
 
@@ -49,7 +57,20 @@ def findings() -> list[str]:
     found += [f"not translated: {entry.msgid!r}" for entry in catalogue.untranslated_entries()]
     found += [f"fuzzy: {entry.msgid!r}" for entry in catalogue.fuzzy_entries()]
     found += [f"obsolete: {entry.msgid!r}" for entry in catalogue.obsolete_entries()]
+    ours = {msgid for _, msgid, _ in have} | set(NOT_SHOWN.read_text().splitlines())
+    found += [f"{library} lacks in German: {text!r}" for library, text in lacking() if text not in ours]
     return found
+
+
+def lacking() -> Iterator[tuple[str, str]]:
+    """The texts that a library has no certain German for."""
+    for library in LIBRARIES:
+        spec = find_spec(library)
+        folder = Path(spec.origin).parent / CATALOGUE.parent if spec and spec.origin else Path()
+        for path in sorted(folder.glob("*.po")):
+            catalogue = polib.pofile(str(path))
+            for entry in (*catalogue.untranslated_entries(), *catalogue.fuzzy_entries()):
+                yield library, entry.msgid
 
 
 if __name__ == "__main__":
