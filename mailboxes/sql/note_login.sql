@@ -19,9 +19,14 @@ BEGIN
     IF FOUND AND NOT pg_is_in_recovery() AND NOT EXISTS (
         SELECT FROM mailboxes_maillogin WHERE mailbox_id = box.id AND service = by_service AND at >= box.fresh
     ) THEN
-        INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
-        VALUES (box.tenant_id, box.id, by_service, now())
-        ON CONFLICT (mailbox_id, service) DO UPDATE SET at = EXCLUDED.at;
+        BEGIN
+            INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
+            VALUES (box.tenant_id, box.id, by_service, now())
+            ON CONFLICT (mailbox_id, service) DO UPDATE SET at = EXCLUDED.at;
+        EXCEPTION WHEN OTHERS THEN
+            -- Dovecot's pool loses logins that wait while a query of another one fails: rather a note too few.
+            RAISE WARNING 'login of mailbox % by % was not noted: %', box.id, by_service, SQLERRM;
+        END;
     END IF;
     RETURN NULL;
 END

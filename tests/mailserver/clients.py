@@ -12,7 +12,8 @@ import socket
 import ssl
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from typing import Any
 
@@ -102,17 +103,20 @@ class ManageSieve:
 
 
 def accepted_by(ports: Ports, user: str, password: str) -> dict[str, bool]:
-    """Return for each of the services that know a sign-in whether it takes this password."""
+    """Return for each of the services that know a sign-in whether it takes this password; all are asked at once."""
     smtp_refusal = smtplib.SMTPAuthenticationError
-    return {
-        "imaps": _signs_in(imap(ports, user, password), imaplib.IMAP4.error),
-        "imap": _signs_in(_imap_starttls(ports, user, password), imaplib.IMAP4.error),
-        "pop3s": _signs_in(_pop3(ports, user, password, tls=True), poplib.error_proto),
-        "pop3": _signs_in(_pop3(ports, user, password, tls=False), poplib.error_proto),
-        "submission": _signs_in(submission(ports, user, password), smtp_refusal),
-        "submissions": _signs_in(submission(ports, user, password, tls=True), smtp_refusal),
-        "sieve": _sieve(ports, user, password),
+    attempts: dict[str, Callable[[], bool]] = {
+        "imaps": lambda: _signs_in(imap(ports, user, password), imaplib.IMAP4.error),
+        "imap": lambda: _signs_in(_imap_starttls(ports, user, password), imaplib.IMAP4.error),
+        "pop3s": lambda: _signs_in(_pop3(ports, user, password, tls=True), poplib.error_proto),
+        "pop3": lambda: _signs_in(_pop3(ports, user, password, tls=False), poplib.error_proto),
+        "submission": lambda: _signs_in(submission(ports, user, password), smtp_refusal),
+        "submissions": lambda: _signs_in(submission(ports, user, password, tls=True), smtp_refusal),
+        "sieve": lambda: _sieve(ports, user, password),
     }
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        answers = {name: pool.submit(attempt) for name, attempt in attempts.items()}
+        return {name: answer.result() for name, answer in answers.items()}
 
 
 def _signs_in(session: contextlib.AbstractContextManager[object], refusal: type[Exception]) -> bool:

@@ -98,12 +98,13 @@ class TestSignIn:
         assert _services_noted(stack) == {"imap", "pop3", "smtp", "sieve"}
 
     def test_works_where_it_cannot_be_noted(self, stack: Running, erika: str) -> None:
-        stack.database.run("REVOKE EXECUTE ON FUNCTION mail.note_login FROM mail_auth")
+        stack.database.run("DELETE FROM mailboxes_maillogin")
+        stack.database.run("REVOKE INSERT ON mailboxes_maillogin FROM mail_owner")
         try:
             assert accepted_by(stack.ports, erika, PASSWORD) == dict.fromkeys(SERVICES, True)
             assert accepted_by(stack.ports, erika, "Falsches-Passwort 1") == dict.fromkeys(SERVICES, False)
         finally:
-            stack.database.run("GRANT EXECUTE ON FUNCTION mail.note_login TO mail_auth")
+            stack.database.run("GRANT INSERT ON mailboxes_maillogin TO mail_owner")
 
     def test_capital_letters_in_the_user_name_do_not_matter(self, stack: Running, erika: str) -> None:
         assert accepted_by(stack.ports, "Erika@Musterdomain.DE", PASSWORD) == dict.fromkeys(SERVICES, True)
