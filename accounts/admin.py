@@ -41,6 +41,9 @@ class PortalAdminSite(admin.AdminSite):
     def password_change(self, request, extra_context=None):
         return redirect("password_change")
 
+    def password_change_done(self, request, extra_context=None):
+        return redirect("password_changed")
+
     def logout(self, request, extra_context=None):
         return redirect("start")
 

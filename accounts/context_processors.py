@@ -1,3 +1,5 @@
+from django.conf import settings
+
 from .models import Installation
 
 
@@ -8,4 +10,10 @@ def installation(request):
     """
     current = Installation.objects.current()
     tenant = request.user.tenant if hasattr(request, "user") and request.user.is_authenticated else None
-    return {"installation": current, "support": tenant if tenant and tenant.contact else current, "brand": tenant}
+    return {
+        "installation": current,
+        "support": tenant if tenant and tenant.contact else current,
+        "brand": tenant,
+        # Seconds after which a session may end, counted from the page: what was last written down may be that old.
+        "session_idle": settings.SESSION_COOKIE_AGE - settings.SESSION_SEEN_EVERY,
+    }

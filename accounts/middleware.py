@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib.auth import logout
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 
 from .context import RequestContext, current_request
@@ -37,14 +38,18 @@ def request_context(get_response):
 
 
 def session_life(get_response):
-    """End a session after its absolute age; write "last seen" at most every few minutes, and only then."""
+    """End a session after its absolute age; write "last seen" at most every few minutes, and only then.
+
+    Who only asks how long the session lasts is not seen.
+    """
 
     def middleware(request):
         session, now = request.session, int(time.time())
         if request.user.is_authenticated:
+            asks = request.method != "POST" and request.path_info == reverse("session")
             if now - session.setdefault("since", now) > settings.SESSION_ABSOLUTE_AGE:
                 logout(request)
-            elif now - session.get("seen", 0) > settings.SESSION_SEEN_EVERY:
+            elif not asks and now - session.get("seen", 0) > settings.SESSION_SEEN_EVERY:
                 session["seen"] = now
         return get_response(request)
 
@@ -54,7 +59,7 @@ def session_life(get_response):
 class ForcedChange(MiddlewareMixin):
     """With an initial password every page that needs a login leads to the change of password."""
 
-    ALLOWED = ("password_change", "logout")
+    ALLOWED = ("password_change", "logout", "session")
 
     def process_view(self, request, view, args, kwargs):
         if not getattr(view, "login_required", True) or request.resolver_match.view_name in self.ALLOWED:

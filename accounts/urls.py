@@ -10,6 +10,7 @@ urlpatterns = [
     # Password managers ask here where a password is changed (W3C, Change Password URL).
     path(".well-known/change-password", to_change, name="change_password"),
     path("anmelden/", views.LoginView.as_view(), name="login"),
+    path("sitzung/", views.session, name="session"),
     path("abmelden/", views.PortalLogoutView.as_view(), name="logout"),
     path("passwort/aendern/", views.password_change, name="password_change"),
     path("passwort/geaendert/", views.password_changed, name="password_changed"),

@@ -1,11 +1,14 @@
+import time
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -104,6 +107,21 @@ def too_many_tries(request, wait):
     response = render(request, "accounts/throttled.html", context, status=429)
     response["Retry-After"] = str(seconds)
     return response
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def session(request):
+    """How many seconds the session lasts; a POST prolongs it first, as any other page does."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"left": 0})
+    now = int(time.time())
+    if request.method == "POST":
+        request.session["seen"] = now
+        request.session.save()
+    row = Session.objects.get(session_key=request.session.session_key)
+    ends = min(row.expire_date.timestamp(), request.session["since"] + settings.SESSION_ABSOLUTE_AGE)
+    return JsonResponse({"left": max(0, int(ends - now))})
 
 
 class PortalLogoutView(LogoutView):

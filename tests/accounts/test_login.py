@@ -123,7 +123,7 @@ def without_credentials(cast):
 
 def expired_initial_password(cast):
     password, encoded = cast.user.draw_initial_password()
-    cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now() - timedelta(days=14, seconds=1))
+    cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now() - timedelta(days=14, hours=1))
     return {"user": cast.user, "password": password}
 
 

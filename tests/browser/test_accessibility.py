@@ -1,0 +1,132 @@
+"""Every page and state for people who cannot see it well, use no mouse, or hold a small phone."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.pages import log_in
+from tests.test_access import ROUTES, url
+
+WIDTHS = (320, 768, 1280)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+OPTIONS = {
+    "light": {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]},
+    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]},
+}
+AXE = Axe().axe_script
+# What stands beyond the right edge and can be reached by no scrolling of its own.
+BEYOND = """() => {
+  if (document.scrollingElement.scrollWidth > innerWidth) return ["the page scrolls sideways"];
+  const scrolls = (node) =>
+    node && (["auto", "scroll"].includes(getComputedStyle(node).overflowX) || scrolls(node.parentElement));
+  return [...document.querySelectorAll("input, select, textarea, button, a, p, li, dd, h1, h2, h3")]
+    .filter((node) => node.checkVisibility({visibilityProperty: true}))
+    .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !scrolls(node))
+    .slice(0, 3).map((node) => node.outerHTML.slice(0, 120));
+}"""
+NO_PAGES = (
+    ".mobileconfig",
+    ".svg",
+    ".css",
+    ".png",
+    "jsi18n/",
+    "anmeldungen/",
+    "autocomplete/",
+    "healthz",
+    "/no/such/page/",
+)
+# Of each kind the demo's first; the token is forged, which shows the page for an expired one.
+FIRST = dict.fromkeys(("mailbox", "alias", "domain", "tenant", "auditevent", "serveraddress", "installation"), 1)
+WHO = {
+    "anonymous": {},
+    "user": {"role": "user", "state": "geändert"},
+    "dvb": {"role": "dvb"},
+    "staff": {"role": "staff"},
+}
+
+
+@pytest.fixture(scope="module")
+def browser_of(chromium, demo):
+    """A logged-in window for each of the cast, opened once."""
+    opened = {}
+
+    def browser_of(name) -> Page:
+        if name not in opened:
+            context = chromium.new_context(base_url=demo.url, locale="de-DE", reduced_motion="reduce")
+            page = opened[name] = context.new_page()
+            page.set_default_timeout(15_000)
+            if WHO[name]:
+                person = demo.account(**WHO[name])
+                log_in(page, person["area"], person["address"], person["password"])
+                page.wait_for_url(lambda address: "/anmelden/" not in address)
+        return opened[name]
+
+    yield browser_of
+    for page in opened.values():
+        page.context.close()
+
+
+def findings(page: Page, place: str) -> list[str]:
+    """What is wrong with the page as it stands: rules of axe in light and dark, and what does not fit a width."""
+    page.evaluate(AXE)
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for violation in page.evaluate("options => axe.run(options)", OPTIONS[scheme])["violations"]:
+            nodes = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
+            found.append(f"{place} ({scheme}) {violation['id']}: {nodes}")
+    page.emulate_media(color_scheme="light")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [f"{place} at {width} px: {each}" for each in page.evaluate(BEYOND)]
+    return found
+
+
+def pages_of(name):
+    for route, row in ROUTES.items():
+        path = url(route, FIRST | {"user": 1})
+        if row[name] == 200 and not path.endswith(NO_PAGES):
+            yield path
+
+
+@pytest.mark.parametrize("name", WHO)
+def test_every_page_has_no_finding(browser_of, name):
+    page, found = browser_of(name), []
+    for path in pages_of(name):
+        answer = page.goto(path)
+        assert answer is not None and "text/html" in answer.headers["content-type"], path
+        found += findings(page, path)
+    assert found == []
+
+
+def test_every_state_has_no_finding(browser_of, demo, new_page):
+    found = []
+    stranger = browser_of("anonymous")
+    log_in(stranger, "einzelne Mailbox", "nobody@musterdomain.de", "wrong")
+    found += findings(stranger, "login refused")
+    for path in ("/nirgends/", "/anmelden/?a=%00"):
+        stranger.goto(path)
+        found += findings(stranger, path)
+    user = browser_of("user")
+    user.goto("/passwort/aendern/")
+    user.get_by_role("button", name="OK").click()
+    found += findings(user, "change with faults")
+    user.goto("/desk/")
+    found += findings(user, "not allowed")
+    dvb = browser_of("dvb")
+    dvb.goto("/desk/mailboxes/mailbox/add/")
+    dvb.get_by_label("Adresse vor dem @").fill("a b")
+    dvb.locator("input[name=_save]").click()
+    found += findings(dvb, "new mailbox with faults")
+    dvb.goto("/desk/mailboxes/mailbox/?q=gibtesnicht")
+    found += findings(dvb, "search without a hit")
+    dvb.goto("/desk/mailboxes/mailbox/?q=frieda.frisch")
+    dvb.get_by_role("link", name="frieda.frisch@musterdomain.de").click()
+    dvb.get_by_role("link", name="Zugangsdaten ausgeben").click()
+    found += findings(dvb, "giving out, asked")
+    dvb.get_by_role("button", name="anzeigen").click()
+    found += findings(dvb, "giving out, done")
+    assert found == []
