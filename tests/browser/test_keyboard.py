@@ -10,7 +10,7 @@ FOCUSED = """() => {
   const middle = document.elementFromPoint(box.left + box.width / 2, Math.max(1, box.top + box.height / 2));
   return {
     tag: node.tagName,
-    name: node.getAttribute("aria-label") || node.labels?.[0]?.textContent || node.textContent || node.value,
+    name: node.getAttribute("aria-label") || node.labels?.[0]?.textContent || node.textContent || node.value || "",
     seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight
       && !!middle && (node.contains(middle) || middle.contains(node)),
     ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 || style.boxShadow !== "none",
