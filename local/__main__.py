@@ -4,10 +4,17 @@ import signal
 import sys
 from types import FrameType
 
-from local import check, demo, manage, screenshots, test
+from local import bench, check, demo, manage, screenshots, test
 from local.report import Stop
 
-VERBS = {"demo": demo.run, "test": test.run, "check": check.run, "manage": manage.run, "screenshots": screenshots.run}
+VERBS = {
+    "demo": demo.run,
+    "test": test.run,
+    "check": check.run,
+    "bench": bench.run,
+    "manage": manage.run,
+    "screenshots": screenshots.run,
+}
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

@@ -21,10 +21,10 @@ from local.report import Stop, say
 
 READY_SECONDS = 60.0
 WATCH_SECONDS = 0.5
+PORTAL = "kscsite.wsgi:application"
 GUNICORN = [
     "-m",
     "gunicorn",
-    "kscsite.wsgi:application",
     "--worker-class",
     "gthread",
     "--workers",
@@ -82,7 +82,8 @@ def _only_one(state: Path) -> Iterator[None]:
         yield
 
 
-def _manage(env: dict[str, str], *arguments: str) -> str:
+def manage(env: dict[str, str], *arguments: str) -> str:
+    """Run one of Django's commands and give what it says."""
     command = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(command, cwd=folders.CHECKOUT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -93,18 +94,19 @@ def _manage(env: dict[str, str], *arguments: str) -> str:
 def _fill(state: Path, env: dict[str, str], ports: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Tables, sample data and static files; gives the accounts with their passwords."""
     say("tables")
-    _manage(env, "migrate", "--verbosity", "0")
+    manage(env, "migrate", "--verbosity", "0")
     say("sample data")
     # Only hashes are stored, so the passwords of the first start are kept here for the later ones.
     known = state / "demo-accounts.json"
     mail_options = ["--mail", json.dumps(ports)] if ports else []
-    accounts: list[dict[str, Any]] = json.loads(_manage(env, "demo_data", "--known", str(known), *mail_options))
+    accounts: list[dict[str, Any]] = json.loads(manage(env, "demo_data", "--known", str(known), *mail_options))
     folders.write_private(known, json.dumps({"accounts": accounts}, ensure_ascii=False, indent=1))
-    _collect_static(state, env)
+    collect_static(state, env)
     return accounts
 
 
-def _collect_static(state: Path, env: dict[str, str]) -> None:
+def collect_static(state: Path, env: dict[str, str]) -> None:
+    """Collect the static files where they have changed since this state folder saw them."""
     stamp, root = state / "static.stamp", folders.CHECKOUT
     files = [path for path in sorted((root / "static").rglob("*")) if path.is_file()]
     facts = [f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files]
@@ -113,7 +115,7 @@ def _collect_static(state: Path, env: dict[str, str]) -> None:
     if stamp.exists() and stamp.read_text() == wanted and (root / "staticfiles").is_dir():
         return
     say("static files")
-    _manage(env, "collectstatic", "--noinput", "--clear", "--verbosity", "0")
+    manage(env, "collectstatic", "--noinput", "--clear", "--verbosity", "0")
     folders.write_private(stamp, wanted)
 
 
@@ -121,7 +123,7 @@ def _serve(children: Children, port: int, env: dict[str, str]) -> None:
     say("portal")
     serving = environment.serving(env)
     children.start("worker", [sys.executable, "manage.py", "worker"], serving)
-    children.start("portal", [sys.executable, *GUNICORN, "--bind", f"127.0.0.1:{port}"], serving)
+    children.start("portal", [sys.executable, *GUNICORN, PORTAL, "--bind", f"127.0.0.1:{port}"], serving)
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(port):
         children.check()

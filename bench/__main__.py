@@ -1,0 +1,65 @@
+"""Called by `./ksc bench`, which has the database up: seeds it where that is still to do, measures, writes the table."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import argon2
+import psycopg
+
+from bench import report, seed
+from bench.bare import HASHER
+from bench.clients import Refused
+from bench.portal import PASSWORD
+from bench.run import PARTS, Place, Run
+
+SIZE = seed.Size(tenants=200, mailboxes=500)
+
+
+def main() -> int:
+    options = _options()
+    place = Place(**json.loads(options.place.read_text()))
+    load = os.getloadavg()[0]
+    _prepare(place)
+    run = Run(place, SIZE, options.rounds, options.seconds)
+    rows = []
+    try:
+        for row in run.rows(tuple(options.part) or PARTS):
+            print(row.line(), flush=True)
+            rows.append(row)
+    except Refused as error:
+        print(f"this cannot be measured: {error}", file=sys.stderr)
+        return 1
+    if not options.part:
+        with psycopg.connect(place.superuser) as connection:
+            version = connection.info.parameter_status("server_version") or ""
+        report.write(rows, postgresql=version.split()[0], size=str(SIZE), rounds=options.rounds, load=load)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./ksc bench", description="Measure the portal and the mail look-ups.")
+    parser.add_argument("--place", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=7, help="how often ours and the yardstick take turns")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long pages are asked for in one turn")
+    parser.add_argument("part", nargs="*", choices=PARTS, help="only these; the results are not written then")
+    return parser.parse_args()
+
+
+def _prepare(place: Place) -> None:
+    """Seed an empty database; forget the logins of earlier runs."""
+    with psycopg.connect(place.superuser, autocommit=True) as connection:
+        if connection.execute("SELECT FROM accounts_tenant LIMIT 1").fetchone() is None:
+            print(f"seeding {SIZE}", file=sys.stderr, flush=True)
+            with connection.transaction(), connection.cursor() as cursor:
+                # No foreign key is looked at row by row: the statements make parents and children from the same numbers.
+                cursor.execute("SET LOCAL session_replication_role = replica")
+                seed.fill(cursor, SIZE, "argon2" + HASHER.hash(PASSWORD))
+        connection.execute("TRUNCATE django_session, accounts_brake")
+        connection.execute("VACUUM (ANALYZE)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""An installation of some size, made by the database itself in seconds; no row is written by the portal's code."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+# One statement a table, parents first; every name follows from two numbers, so that anybody can ask for it.
+TABLES = (
+    """
+    INSERT INTO accounts_installation (id, provider_name, support_email, support_phone, postmaster_address)
+    VALUES (1, 'Musterhoster', 'support@hoster.example', '+49 30 1234', 'postmaster@kunde1.example')
+    ON CONFLICT (id) DO NOTHING
+    """,
+    """
+    INSERT INTO mailboxes_serveraddress (protocol, host, port, encryption)
+    SELECT protocol, 'mail.hoster.example', port, 'tls'
+    FROM (VALUES ('imap', 993), ('pop3', 995), ('submission', 465), ('sieve', 4190)) AS server (protocol, port)
+    ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO accounts_tenant (customer_number, name, status, max_domains, max_mailboxes, max_aliases,
+        max_storage_mb, initial_password_days, password_rule, created_at)
+    SELECT 'seeded-' || t, 'Kunde ' || t, 'active', 5, 2 * %(mailboxes)s, %(mailboxes)s, 4096 * %(mailboxes)s,
+        14, 'classes', now()
+    FROM generate_series(1, %(tenants)s) AS t
+    """,
+    """
+    CREATE TEMPORARY TABLE seeded ON COMMIT DROP AS
+    SELECT id AS tenant_id, substr(customer_number, 8)::int AS t, 'kunde' || substr(customer_number, 8) || '.example'
+        AS domain
+    FROM accounts_tenant WHERE customer_number LIKE 'seeded-%%'
+    """,
+    "INSERT INTO mailboxes_domain (tenant_id, name, created_at) SELECT tenant_id, domain, now() FROM seeded",
+    """
+    INSERT INTO accounts_user (tenant_id, area, role, address, name, language, password, password_changed_at,
+        initial_password, initial_issues, mail_password_enabled, lock_reason, created_at)
+    SELECT tenant_id, 'ksc', 'dvb', 'dvb@' || domain, 'Dora Verwalter', 'de', %(password)s, now(), false, 1, false, '',
+        now()
+    FROM seeded
+    UNION ALL
+    SELECT tenant_id, 'mailbox', 'user', 'post' || n || '@' || domain,
+        (ARRAY['Änne', 'Bela', 'Cem', 'Dörte', 'Emil', 'Frieda', 'Götz'])[1 + (n + t) %% 7] || ' '
+            || (ARRAY['Öztürk', 'Schmidt', 'Ärger', 'Weiß', 'Nowak', 'Meyer'])[1 + (n * 5 + t) %% 6] || ' ' || n,
+        'de', %(password)s, now(), false, 1, true, '', now()
+    FROM seeded, generate_series(1, %(mailboxes)s) AS n
+    """,
+    """
+    INSERT INTO mailboxes_address (tenant_id, domain_id, local_part, address, kind)
+    SELECT d.tenant_id, d.id, kind.prefix || n, kind.prefix || n || '@' || d.name, kind.name
+    FROM seeded
+    JOIN mailboxes_domain d USING (tenant_id)
+    CROSS JOIN generate_series(1, %(mailboxes)s) AS n
+    CROSS JOIN (VALUES ('post', 'mailbox'), ('alias', 'alias')) AS kind (prefix, name)
+    WHERE kind.name = 'mailbox' OR n %% 2 = 0
+    """,
+    """
+    INSERT INTO mailboxes_mailbox (tenant_id, address_id, user_id, public_id, storage_mb, delivery, created_at)
+    SELECT a.tenant_id, a.id, u.id, gen_random_uuid(), 1024, 'accept', now()
+    FROM seeded
+    JOIN mailboxes_address a USING (tenant_id)
+    JOIN accounts_user u ON u.area = 'mailbox' AND u.address = a.address
+    """,
+    """
+    INSERT INTO mailboxes_alias (tenant_id, address_id, mailbox_id, created_at)
+    SELECT a.tenant_id, a.id, m.id, now()
+    FROM seeded
+    JOIN mailboxes_address a USING (tenant_id)
+    JOIN mailboxes_address own ON own.domain_id = a.domain_id AND own.local_part = 'post' || substr(a.local_part, 6)
+    JOIN mailboxes_mailbox m ON m.address_id = own.id
+    WHERE a.kind = 'alias'
+    """,
+    """
+    INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
+    SELECT m.tenant_id, m.id, service, now()
+    FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) CROSS JOIN unnest(ARRAY['imap', 'smtp']) AS service
+    """,
+    """
+    INSERT INTO accounts_auditevent (tenant_id, at, actor_label, actor_role, deed, object_type, object_id, object_label,
+        old, new, request_id)
+    SELECT m.tenant_id, now(), '', 'system', 'created', 'mailboxes.mailbox', m.id::text, a.address, '{}', '{}', ''
+    FROM seeded
+    JOIN mailboxes_mailbox m USING (tenant_id)
+    JOIN mailboxes_address a ON a.id = m.address_id
+    """,
+)
+ANALYSED = (
+    *("accounts_tenant", "accounts_user", "accounts_auditevent", "mailboxes_domain", "mailboxes_address"),
+    *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_maillogin"),
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """So many tenants with so many mailboxes each; every second mailbox has an alias address."""
+
+    tenants: int
+    mailboxes: int
+
+    def __str__(self) -> str:
+        return f"{self.tenants * self.mailboxes:,} mailboxes of {self.tenants:,} tenants"
+
+
+def fill(cursor: psycopg.Cursor[Any], size: Size, password: str) -> None:
+    """Write the rows as the owner of the tables and let the planner see them; everybody has the same password hash."""
+    parameters = {"tenants": size.tenants, "mailboxes": size.mailboxes, "password": password}
+    for statement in TABLES:
+        cursor.execute(statement, parameters)
+    cursor.execute(f"ANALYZE {', '.join(ANALYSED)}")
