@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import argon2
 import psycopg
 
 from bench import report, seed

@@ -30,5 +30,5 @@ def one_hash(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("", bare), path("hash", one_hash)]
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["localhost"], SECRET_KEY="nothing is signed")  # noqa: S106
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["localhost"], SECRET_KEY="nothing is signed")
 application = get_wsgi_application()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlencode
 
-from bench.clients import Answer, Refused, ask, rate, request
+from bench.clients import Answer, Refused, ask, request
 from bench.seed import Size
 
 LOGIN, START, DESK = "/anmelden/", "/", "/desk/mailboxes/mailbox/"

@@ -13,10 +13,10 @@ import psycopg
 
 from bench import lookups, portal, seed
 from bench.clients import ask, rate, request
-from bench.lookups import ALIASES, ACCESS, DOMAINS, LOOKUPS, MAY_SEND, SENDER, USER, Pgbench
+from bench.lookups import ACCESS, ALIASES, DOMAINS, LOOKUPS, MAY_SEND, SENDER, USER, Pgbench
 from bench.portal import Portal
 from bench.report import Row
-from bench.rounds import Compared, Figures, alternate
+from bench.rounds import Compared, alternate
 from bench.servers import Server
 
 PARTS = ("start", "pages", "login", "lookups")

@@ -19,6 +19,8 @@ FOR_TESTS = {
     "ARGON2_MEMORY_KIB": "8",
     "ARGON2_TIME_COST": "1",
     "STATIC_UNHASHED": "true",
+    # A demo that another test starts collects anew meanwhile.
+    "STATIC_ROOT": "there-are-none",
     "EMAIL_URL": "memorymail://",
     # Playwright's own loop makes Django believe that database calls come from asynchronous code.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "true",

@@ -1,10 +1,12 @@
 import gc
 import re
+import time
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
+from xdist.scheduler import LoadFileScheduling
 
 from tests.cast import PASSWORD, Cast, the_cast
 from tests.demo import running_demo
@@ -18,6 +20,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).parts[0] in REAL:
             item.add_marker(pytest.mark.real)
+
+
+class OneDemo(LoadFileScheduling):
+    """Deals by file, but the files that share the demo to one process: it takes long to start."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "the demo" if file.startswith("tests/browser/") and "database_away" not in file else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return OneDemo(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish():
@@ -43,7 +58,20 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
     with django_db_blocker.unblock():
         connection.close()
         connection.close_pool()
+        wait_until_alone()
         teardown_databases(databases, verbosity=0)
+
+
+def wait_until_alone(seconds=10):
+    """A pool closes its connections behind one's back, and a database in use cannot be dropped."""
+    alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
+    deadline = time.monotonic() + seconds
+    with connections["owner"].cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(alone)
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.1)
 
 
 @pytest.fixture
