@@ -1,4 +1,4 @@
-"""Clients that cost so little that what they measure is the server: raw sockets, requests made beforehand, one loop."""
+"""Clients that cost so little that they measure the server: raw sockets, requests made beforehand, one loop."""
 
 import re
 import selectors

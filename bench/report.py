@@ -13,12 +13,13 @@ REMAINS = "## What remains\n"
 HEAD = ("What", "Reach", "Ours", "Met", "Measured")
 NOTES = """\
 Written by `./ksc bench`; timings are no tests, they are looked at. Query counts, connections, plans, page weight and
-layout shift are tests: [tests/bench](../tests/bench), [tests/test_portal.py](../tests/test_portal.py),
-[tests/mailboxes/test_desk.py](../tests/mailboxes/test_desk.py), [tests/browser/test_weight.py](../tests/browser/test_weight.py).
+layout shift are tests, in [tests/bench](../tests/bench) and
+[tests/browser/test_weight.py](../tests/browser/test_weight.py).
 
 - *bare*: a Django site with one view that answers `ok`, without middleware, session or database
   ([bench/bare.py](bare.py)), in the same gunicorn with the same workers and threads, asked by the same 4 clients.
-- *hash*: one Argon2id verification at the portal's cost, timed inside such a worker; the login is one client's whole POST.
+- *hash*: one Argon2id verification at the portal's cost, timed inside such a worker; the login is the whole POST
+  of one client at a time.
 - *-S*: `pgbench -S` with 4 clients and the simple protocol, which Postfix and Dovecot speak too, over as many rows as
   there are mailboxes, in the same cluster. Look-ups are the templates' own queries, sent as their roles.
 - *one recipient*: the look-ups that the mail servers make for one message to one mailbox, one after the other.

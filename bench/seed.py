@@ -76,8 +76,8 @@ TABLES = (
     FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) CROSS JOIN unnest(ARRAY['imap', 'smtp']) AS service
     """,
     """
-    INSERT INTO accounts_auditevent (tenant_id, at, actor_label, actor_role, deed, object_type, object_id, object_label,
-        old, new, request_id)
+    INSERT INTO accounts_auditevent (tenant_id, at, actor_label, actor_role, deed, object_type, object_id,
+        object_label, old, new, request_id)
     SELECT m.tenant_id, now(), '', 'system', 'created', 'mailboxes.mailbox', m.id::text, a.address, '{}', '{}', ''
     FROM seeded
     JOIN mailboxes_mailbox m USING (tenant_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.folders import CHECKOUT
 
-CODE = ("kscsite", "filters", "mailboxes", "accounts", "local", "mailserver")
+CODE = ("kscsite", "filters", "mailboxes", "accounts", "local", "mailserver", "bench")
 
 
 def files(*patterns: str) -> list[Path]:
