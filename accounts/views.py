@@ -19,6 +19,7 @@ from two_factor.views import LoginView as WizardLoginView
 
 from .backends import Throttled
 from .colours import shades, validate_accent
+from .first_page import first_page
 from .forms import LoginForm, PasswordChangeForm
 from .models import Brake, Logo, StaleCredentials
 from .passwords import rule_hints
@@ -42,7 +43,7 @@ class LoginView(WizardLoginView):
         if request.user.is_authenticated and request.method in ("GET", "HEAD"):
             return redirect(self.get_success_url())
         if request.method in ("GET", "HEAD"):
-            return self.first_page(request)
+            return first_page(request, self.draw_first_page)
         try:
             response = super().dispatch(request, *args, **kwargs)
         except Throttled as throttled:
@@ -58,7 +59,7 @@ class LoginView(WizardLoginView):
         self.request.session.pop(self.storage.prefix, None)
         return response
 
-    def first_page(self, request):
+    def draw_first_page(self, request):
         """The empty form, without the wizard's storage: a mere look makes no session."""
         prefix = self.get_prefix(request)
         wizard = {

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import hashers
-from accounts.models import AuditEvent, Brake, Tenant, User
+from accounts.first_page import TOKEN
+from accounts.models import AuditEvent, Brake, Installation, Tenant, User
 from tests.cast import PASSWORD, make_mailbox
 from tests.marks import thorough
 from tests.promises import promise
@@ -60,6 +61,18 @@ class TestTheLoginPage:
         assert len(queries) <= 1
         assert Session.objects.count() == 0
         assert "ksc" not in response.cookies
+
+    def test_is_drawn_once_and_yet_has_a_token_of_each_visitors_own(self, cast, log_in):
+        visitors = [Client(enforce_csrf_checks=True) for _ in range(2)]
+        tokens = [TOKEN.findall(visitor.get("/anmelden/").content) for visitor in visitors]
+        assert len(set(tokens[0])) == len(set(tokens[1])) == 1 and tokens[0] != tokens[1]
+        for visitor, [token, *_same], status in ((visitors[0], tokens[0], 302), (visitors[1], tokens[0], 403)):
+            assert log_in(visitor, cast.user, headers={"x-csrftoken": token.decode()}).status_code == status
+
+    def test_shows_at_once_what_staff_change(self, client, db):
+        for email in ("first@hoster.example", "second@hoster.example"):
+            Installation.objects.update_or_create(pk=1, defaults={"support_email": email})
+            assert email in client.get("/anmelden/").content.decode()
 
     def test_a_failed_try_leaves_no_session_behind(self, client, cast, log_in):
         log_in(client, cast.user, password="wrong")
