@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 from django.core.exceptions import ValidationError
@@ -117,6 +118,8 @@ def display_address(address: str) -> str:
     return f"{local_part}@{display_domain(domain)}"
 
 
+# A list of one customer's addresses asks for the same domain over and over.
+@lru_cache(maxsize=1024)
 def display_domain(a_label: str) -> str:
     """A canonical domain in U-labels; unchanged where these would not lead back to it or could pass for another name.
 

@@ -10,11 +10,16 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import role_required
 from .forms import TenantForm
 from .models import AuditEvent, Installation, User
+
+# Django's text, which its catalogues translate.
+SELECT_ROW = "Select this object for an action - {}"
 
 
 class PortalAdminSite(admin.AdminSite):
@@ -125,6 +130,15 @@ class ScopedAdmin(admin.ModelAdmin):
         found = super().get_changeform_initial_data(request)
         relations = {field.name for field in self.opts.get_fields() if field.is_relation}
         return {name: value for name, value in found.items() if name not in relations or str(value).isdecimal()}
+
+    def action_checkbox(self, obj):
+        """The box before each row, as Django's own, but without three templates for each of them."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            gettext(SELECT_ROW).format(obj),
+        )
 
     def response_action(self, request, queryset):
         if not all(value.isdecimal() for value in request.POST.getlist(ACTION_CHECKBOX_NAME)):
