@@ -23,7 +23,7 @@ function propose() {
 for (const box of document.querySelectorAll("[data-propose-for]")) {
   const inputs = box.dataset.proposeFor.split(" ").map((id) => document.getElementById(id));
   const button = box.querySelector("button");
-  box.hidden = false;
+  box.classList.add("ready");
   button.addEventListener("click", () => {
     const password = propose();
     for (const input of inputs) {
