@@ -45,8 +45,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--place", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=7, help="how often ours and the yardstick take turns")
     parser.add_argument("--seconds", type=float, default=1.5, help="how long pages are asked for in one turn")
-    parser.add_argument("part", nargs="*", choices=PARTS, help="only these; the results are not written then")
-    return parser.parse_args()
+    only = f"only these ({', '.join(PARTS)}); the results are not written then"
+    parser.add_argument("part", nargs="*", help=only)
+    options = parser.parse_args()
+    # Not `choices`: Python 3.11 takes no part at all for a wrong one.
+    if unknown := set(options.part) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    return options
 
 
 def _prepare(place: Place) -> None:
