@@ -98,9 +98,7 @@ def database(variable):
 # The serving role may not change the schema; the owner migrates and makes test databases.
 _options = {
     "connect_timeout": 5,
-    # random_page_cost: what is asked often is in memory, so an index is cheaper than PostgreSQL takes it for.
-    "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s "
-    "-c random_page_cost=1.1",
+    "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
     "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 3},
 }
 DATABASES = {

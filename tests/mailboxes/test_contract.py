@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
-from mailboxes.models import MailLogin
+from mailboxes.models import Mailbox, MailLogin
 from tests.cast import CANARY, make_mailbox
 from tests.marks import committed
 from tests.promises import promise
@@ -19,6 +19,7 @@ POSTFIX_VIEWS = [
     "virtual_mailboxes",
     "virtual_aliases",
     "sender_logins",
+    "deliveries",
     "recipient_access",
     "dovecot_users",
 ]
@@ -45,6 +46,55 @@ def split(view, column, address):
 def password_of(address):
     rows = ask("mail_auth", "SELECT password FROM mail.dovecot_passwords WHERE username = %s", address)
     return [row[0] for row in rows]
+
+
+# What the mail servers ask, and the view that says what the answer is.
+FUNCTIONS = {
+    "mailbox_of": ("virtual_mailboxes", "address"),
+    "targets_of": ("virtual_aliases", "target"),
+    "logins_of": ("sender_logins", "login"),
+    "access_of": ("recipient_access", "action"),
+}
+
+
+@committed
+class TestAFunction:
+    def test_answers_as_its_view_says(self, cast):
+        Installation.objects.create(postmaster_address="post@hoster.example")
+        addresses = [
+            MAX,
+            "info@musterdomain.de",
+            "abuse@musterdomain.de",
+            "nobody@musterdomain.de",
+            "abuse",
+            "a@b@c",
+            "",
+        ]
+        locked = make_mailbox(cast.domain, "locked")
+        locked.user.lock(by=cast.dvb)
+        refused = make_mailbox(cast.domain, "refused")
+        Mailbox.objects.filter(pk=refused.pk).update(delivery="refuse")
+        cast.other_tenant.suspend(by=cast.staff)
+        addresses += [str(locked), str(refused), cast.other_user.address, f"info@{CANARY}.example"]
+        for function, (view, column) in FUNCTIONS.items():
+            answers = {address: ask("mail_ro", f"SELECT mail.{function}(%s)", address) for address in addresses}
+            said = ask("mail_ro", f"SELECT localpart || '@' || domain, {column} FROM mail.{view}")
+            assert answers == {address: [(value,) for name, value in said if name == address] for address in addresses}
+            assert any(answers.values()) and not all(answers.values())
+
+    def test_of_dovecot_answers_as_its_view_says(self, cast):
+        for role, function, view in (
+            ("mail_ro", "user_of", "dovecot_users"),
+            ("mail_auth", "password_of", "dovecot_passwords"),
+        ):
+            for address in (MAX, "info@musterdomain.de", "nobody@musterdomain.de"):
+                answer = ask(role, f"SELECT * FROM mail.{function}(%s)", address)
+                assert answer == ask(role, f"SELECT * FROM mail.{view} WHERE username = %s", address)
+                assert bool(answer) is (address == MAX)
+
+    def test_knows_the_hosted_domains(self, cast):
+        assert ask("mail_ro", "SELECT mail.domain_of('musterdomain.de')") == [("musterdomain.de",)]
+        assert ask("mail_ro", "SELECT mail.domain_of('example.org')") == []
 
 
 @committed
@@ -182,6 +232,17 @@ class TestRights:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ask("mail_auth", f"SELECT * FROM {relation}")
 
+    def test_of_each_role_reach_its_own_functions(self, db):
+        for role, call in (
+            ("mail_auth", "targets_of('x')"),
+            ("mail_auth", "user_of('x')"),
+            ("mail_ro", "password_of('x')"),
+            ("mail_ro", "note_login('x', 'imap')"),
+            ("mail_usage", "targets_of('x')"),
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                ask(role, f"SELECT mail.{call}")
+
     def test_of_the_quota_writer_end_at_its_table(self, db):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask("mail_usage", "SELECT * FROM accounts_user")
@@ -217,7 +278,7 @@ class TestRights:
             cursor.execute(sql)
 
 
-def test_every_view_and_column_is_explained(db):
+def test_every_view_column_and_function_is_explained(db):
     rows = ask(
         "mail_ro",
         """SELECT c.relname, a.attname FROM pg_class c
@@ -226,3 +287,9 @@ def test_every_view_and_column_is_explained(db):
            WHERE col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL""",
     )
     assert rows == []
+    functions = ask(
+        "mail_ro",
+        """SELECT proname FROM pg_proc WHERE pronamespace = 'mail'::regnamespace
+           AND obj_description(oid, 'pg_proc') IS NULL""",
+    )
+    assert functions == []
