@@ -3,7 +3,9 @@
 Browsers tie security keys to a name, so 127.0.0.1 becomes localhost.
 """
 
+import ctypes
 import os
+from importlib import import_module
 from wsgiref.util import request_uri
 
 from django.conf import settings
@@ -11,7 +13,15 @@ from django.core.wsgi import get_wsgi_application
 from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kscsite.settings")
+
+# glibc gives each thread a heap of its own, and each would keep the 19 MB of its last password hash: all share one.
+M_ARENA_MAX = -8
+if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    mallopt(M_ARENA_MAX, 1)
+
 django_application = get_wsgi_application()
+# Not at the first request: gunicorn's workers share what is imported before they fork.
+import_module(settings.ROOT_URLCONF)
 # It imports models, which are there only now.
 behind = import_string("mailboxes.discovery.Discovery")(django_application)
 

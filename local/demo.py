@@ -31,6 +31,8 @@ GUNICORN = [
     "2",
     "--threads",
     "4",
+    # The workers share the memory of what is imported before they fork.
+    "--preload",
     # No header may name the path below which the portal lies.
     "--forwarder-headers",
     "",

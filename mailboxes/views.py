@@ -44,7 +44,9 @@ def startseite(request):
 
 
 def own_mailbox(request):
-    return get_object_or_404(Mailbox.objects.visible_to(request.user).select_related("address__domain", "user"))
+    mailbox = get_object_or_404(Mailbox.objects.visible_to(request.user).select_related("address"))
+    mailbox.user = request.user
+    return mailbox
 
 
 def reached(request):
