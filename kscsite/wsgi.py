@@ -14,10 +14,12 @@ from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kscsite.settings")
 
-# glibc gives each thread a heap of its own, and each would keep the 19 MB of its last password hash: all share one.
-M_ARENA_MAX = -8
+# glibc would give each thread a heap of its own, and each would keep the 19 MB of its last password hash: all threads
+# share one, and what is as large as a hash goes back to the system at once.
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     mallopt(M_ARENA_MAX, 1)
+    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024)
 
 django_application = get_wsgi_application()
 # Not at the first request: gunicorn's workers share what is imported before they fork.
