@@ -28,15 +28,15 @@ class TestErrorPages:
         def refuse(request):
             raise error("inner details")
 
-        monkeypatch.setattr("accounts.views.render", lambda request, *args: refuse(request))
-        response = client.get("/passwort/vergessen/")
+        monkeypatch.setattr("accounts.views.look.render", lambda request, *args: refuse(request))
+        response = client.get("/barrierefreiheit/")
         page = response.content.decode()
         assert response.status_code == status
         assert "KundenServiceCenter" in page and "inner details" not in page
 
     def test_of_a_fault_of_ours_shows_no_traceback(self, client, db, monkeypatch):
-        monkeypatch.setattr("accounts.views.render", lambda *args: 1 / 0)
-        response = client.get("/passwort/vergessen/")
+        monkeypatch.setattr("accounts.views.look.render", lambda *args: 1 / 0)
+        response = client.get("/barrierefreiheit/")
         page = response.content.decode()
         assert response.status_code == 500
         assert "KundenServiceCenter" in page and "ZeroDivision" not in page and "Traceback" not in page
@@ -72,7 +72,7 @@ class TestADatabaseThatIsAway:
             raise OperationalError("connection refused")
 
         monkeypatch.setattr("accounts.models.Installation.objects.current", away)
-        response = client.get("/passwort/vergessen/")
+        response = client.get("/barrierefreiheit/")
         assert (response.status_code, response["Retry-After"]) == (503, "10")
         page = response.content.decode()
         assert "KundenServiceCenter" in page and "connection refused" not in page

@@ -1,30 +1,24 @@
+"""Login, logout, and how long a session lasts."""
+
 import time
 
 from django.conf import settings
-from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.contrib.sessions.models import Session
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import JsonResponse
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 from formtools.wizard.forms import ManagementForm
 from two_factor.views import LoginView as WizardLoginView
 
-from .backends import Throttled
-from .colours import shades, validate_accent
-from .first_page import first_page
-from .forms import LoginForm, PasswordChangeForm
-from .models import Brake, Logo, StaleCredentials
-from .passwords import rule_hints
-
-KEPT_FOR_GOOD = "max-age=31536000, immutable"
+from ..backends import Throttled
+from ..first_page import first_page
+from ..forms import LoginForm
+from .throttled import too_many_tries
 
 
 @method_decorator([login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch")
@@ -102,14 +96,6 @@ def remember_language(response, language):
     )
 
 
-def too_many_tries(request, wait):
-    seconds = int(wait.total_seconds())
-    context = {"retry_after": seconds, "retry_minutes": -(-seconds // 60)}
-    response = render(request, "accounts/throttled.html", context, status=429)
-    response["Retry-After"] = str(seconds)
-    return response
-
-
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def session(request):
@@ -132,74 +118,3 @@ class PortalLogoutView(LogoutView):
         response = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "storage"'
         return response
-
-
-@transaction.non_atomic_requests
-@sensitive_post_parameters()
-@require_http_methods(["GET", "HEAD", "POST"])
-def password_change(request):
-    """Passwort ändern, forced as long as the initial password stands."""
-    forced = request.user.initial_password
-    if request.method == "POST" and (wait := Brake.objects.count_change(request.user)):
-        return too_many_tries(request, wait)
-    form = PasswordChangeForm(request.POST if request.method == "POST" else None, user=request.user)
-    if form.is_bound and form.is_valid():
-        try:
-            request.user.change_password(form.cleaned_data["new_password"], by=request.user)
-        except StaleCredentials:
-            messages.error(request, _("Your password was changed elsewhere in the meantime. Please log in again."))
-            return redirect("login")
-        update_session_auth_hash(request, request.user)
-        return redirect("password_changed")
-    context = {"form": form, "forced": forced, "hints": rule_hints(request.user.password_rule)}
-    return render(request, "accounts/password_change.html", context, status=422 if form.is_bound else 200)
-
-
-@require_safe
-def password_changed(request):
-    return render(request, "accounts/password_changed.html")
-
-
-@login_not_required
-@require_safe
-def password_forgotten(request):
-    return render(request, "accounts/password_forgotten.html")
-
-
-@login_not_required
-@require_safe
-def accent(request, colour):
-    """The style sheet of one accent colour: no customer's secret, and the same for good."""
-    try:
-        validate_accent(f"#{colour}")
-    except ValidationError as error:
-        raise Http404 from error
-    response = render(request, "accounts/accent.css", shades(f"#{colour}"), content_type="text/css")
-    response["Cache-Control"] = KEPT_FOR_GOOD
-    return response
-
-
-@require_safe
-def logo(request, digest):
-    """A customer's logo, as it was drawn anew, for its own people and for staff."""
-    row = get_object_or_404(Logo.objects.visible_to(request.user), tenant__logo_digest=digest)
-    headers = {"Cache-Control": f"private, {KEPT_FOR_GOOD}", "Content-Security-Policy": "default-src 'none'; sandbox"}
-    return HttpResponse(bytes(row.png), "image/png", headers=headers)
-
-
-@login_not_required
-@require_safe
-def imprint(request):
-    return render(request, "accounts/imprint.html")
-
-
-@login_not_required
-@require_safe
-def privacy(request):
-    return render(request, "accounts/privacy.html")
-
-
-@login_not_required
-@require_safe
-def accessibility(request):
-    return render(request, "accounts/accessibility.html")
