@@ -1,5 +1,10 @@
+"""E-mails to people: one function and one template each, plain text first, in the person's language."""
+
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.utils.translation import override
+
+from .models.outbox import OutboxMessage
 
 
 def deliver(to, subject, text):
@@ -7,3 +12,15 @@ def deliver(to, subject, text):
     send_mail(
         subject, text, None, [to], html_message=render_to_string("email.html", {"subject": subject, "text": text})
     )
+
+
+def tell(person, name, **context):
+    """Tell a person what happened to their account: `templates/emails/<name>.txt`, whose first line is the subject.
+
+    Goes out with the transaction that made it necessary, to every address at which the person is reached.
+    """
+    with override(person.portal_language or person.language):
+        written = render_to_string(f"emails/{name}.txt", {"person": person, **context})
+    subject, _, text = written.strip().partition("\n")
+    for to in person.reached_at:
+        OutboxMessage.objects.add(OutboxMessage.Kind.EMAIL, to=to, subject=subject, text=text.strip())

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..addresses import display_address, normalise_address
+from ..emails import tell
 from ..names import validate_name
 from ..passwords import PasswordContext, Rule, generate_initial_password
 from ..sorting import SortKey
@@ -204,6 +205,11 @@ class User(AbstractBaseUser):
         return self.locked_at is not None
 
     @property
+    def reached_at(self) -> list[str]:
+        """Where this person reads what the portal has to tell."""
+        return [self.address]
+
+    @property
     def credential_state(self) -> CredentialState:
         if not self.initial_password:
             return CredentialState.CHANGED if self.password_changed_at else CredentialState.CREATED
@@ -285,6 +291,7 @@ class User(AbstractBaseUser):
                 mail_password_enabled=self.area == self.Area.MAILBOX,
             )
             AuditEvent.objects.record(AuditEvent.Deed.PASSWORD_CHANGED, self, by=by)
+            tell(self, "password_changed")
             self.end_mail_sessions()
 
     def refresh_hash(self, password: str):

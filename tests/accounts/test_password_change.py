@@ -116,9 +116,11 @@ class TestLaterChanges:
         log_in(client, cast.user)
         OutboxMessage.objects.all().delete()
         change(client, current=PASSWORD)
-        assert list(OutboxMessage.objects.values_list("kind", "payload")) == [
-            ("end_mail_sessions", {"address": cast.user.address})
-        ]
+        letter, kick = OutboxMessage.objects.order_by("pk")
+        assert (kick.kind, kick.payload) == ("end_mail_sessions", {"address": cast.user.address})
+        assert (letter.kind, letter.payload["to"]) == ("email", cast.user.address)
+        assert letter.payload["subject"] == "Ihr Passwort wurde geändert"
+        assert letter.payload["text"].startswith(f"Das Passwort von {cast.user.address} wurde im Portal geändert.")
         assert AuditEvent.objects.filter(deed="password_changed", actor=cast.user).count() == 1
 
     def test_name_all_faults_at_once(self, client, cast, log_in):
