@@ -29,7 +29,7 @@ class PortalAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def has_permission(self, request):
-        return request.user.is_authenticated and request.user.role in self.roles
+        return request.user.is_authenticated and request.user.role in self.roles and request.user.is_verified()
 
     def admin_view(self, view, cacheable=False):
         return role_required(*self.roles)(super().admin_view(view, cacheable))

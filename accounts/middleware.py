@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
@@ -56,14 +57,27 @@ def session_life(get_response):
     return middleware
 
 
-class ForcedChange(MiddlewareMixin):
-    """With an initial password every page that needs a login leads to the change of password."""
+class FirstThings(MiddlewareMixin):
+    """What every page that needs a login waits for: a password of one's own, then a second factor where one is due.
 
-    ALLOWED = ("password_change", "logout", "session")
+    A session that has not shown its person's factor is no session: it was there before the factor, or never finished.
+    """
+
+    LEAVING = ("logout", "session")
+    CHANGE = (*LEAVING, "password_change")
+    SET_UP = (*LEAVING, "factors", "factor_app", "factor_yubikey", "factor_security_key", "confirm", "password_change")
 
     def process_view(self, request, view, args, kwargs):
-        if not getattr(view, "login_required", True) or request.resolver_match.view_name in self.ALLOWED:
+        if not getattr(view, "login_required", True) or not request.user.is_authenticated:
             return None
-        if request.user.is_authenticated and request.user.initial_password:
-            return redirect("password_change")
+        name, user = request.resolver_match.view_name, request.user
+        if user.initial_password:
+            return None if name in self.CHANGE else redirect("password_change")
+        if user.is_verified():
+            return None
+        if user.has_factor:
+            logout(request)
+            return redirect_to_login(request.get_full_path())
+        if user.needs_factor and name not in self.SET_UP:
+            return redirect("factors")
         return None

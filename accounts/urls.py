@@ -2,7 +2,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import login, look, passwords
+from .views import factors, login, look, passwords
 
 to_change = login_not_required(RedirectView.as_view(pattern_name="password_change"))
 
@@ -10,6 +10,13 @@ urlpatterns = [
     # Password managers ask here where a password is changed (W3C, Change Password URL).
     path(".well-known/change-password", to_change, name="change_password"),
     path("anmelden/", login.LoginView.as_view(), name="login"),
+    path("anmelden/bestaetigen/", login.confirm, name="confirm"),
+    path("zwei-faktor/", factors.factors, name="factors"),
+    path("zwei-faktor/app/", factors.factor_app, name="factor_app"),
+    path("zwei-faktor/yubikey/", factors.factor_yubikey, name="factor_yubikey"),
+    path("zwei-faktor/sicherheitsschluessel/", factors.factor_security_key, name="factor_security_key"),
+    path("zwei-faktor/ersatz-codes/", factors.backup_codes, name="backup_codes"),
+    path("zwei-faktor/<int:pk>/entfernen/", factors.factor_remove, name="factor_remove"),
     path("sitzung/", login.session, name="session"),
     path("abmelden/", login.PortalLogoutView.as_view(), name="logout"),
     path("passwort/aendern/", passwords.password_change, name="password_change"),

@@ -63,7 +63,7 @@ def _prepare(place: Place) -> None:
                 # Foreign keys are not looked at row by row: parents and children are made from the same numbers.
                 cursor.execute("SET LOCAL session_replication_role = replica")
                 seed.fill(cursor, SIZE, "argon2" + HASHER.hash(PASSWORD, salt=SALT))
-        connection.execute("TRUNCATE django_session, accounts_brake")
+        connection.execute("TRUNCATE accounts_portalsession, accounts_brake, accounts_factor, accounts_backupcode")
         connection.execute("VACUUM (ANALYZE)")
 
 

@@ -35,12 +35,12 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
     "csp",
     "django_otp",
+    # two_factor imports their models; the portal has its own, and these tables stay empty.
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
     "two_factor",
@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "accounts.middleware.session_life",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "accounts.middleware.ForcedChange",
+    "accounts.middleware.FirstThings",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -128,6 +128,7 @@ ARGON2_TIME_COST = env.int("ARGON2_TIME_COST", default=2)
 # A login is unique by area and address together, and the own backend asks for both.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-ksc" if HTTPS else "ksc"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -138,6 +139,8 @@ CSRF_FAILURE_VIEW = "kscsite.views.csrf_failure"
 SESSION_COOKIE_AGE = 30 * 60
 SESSION_ABSOLUTE_AGE = 12 * 60 * 60
 SESSION_SEEN_EVERY = 5 * 60
+# For how long a login counts as fresh enough to change what protects the account, in seconds.
+FRESH_LOGIN_AGE = 5 * 60
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -15,9 +15,9 @@ from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
 
 from accounts.colours import parsed
+from accounts.qr import dark_runs, matrix
 
 from .letters import Initialdaten
-from .qr import dark_runs, matrix
 
 if TYPE_CHECKING:
     from fpdf.fonts import TTFFont

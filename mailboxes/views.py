@@ -13,10 +13,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import role_required
 from accounts.models import User
+from accounts.qr import svg
 
 from . import mobileconfig
 from .models import Mailbox, MailLogin, ServerAddress
-from .qr import svg
 from .setup import setup_for
 
 # How long the code on the screen may be photographed; what it leads to holds no secret.

@@ -1,13 +1,15 @@
 """The people of the tests: tenant A with all its roles, tenant B with look-alike data that could leak."""
 
 import pickle
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from accounts.models import Tenant, User
+from accounts import totp
+from accounts.models import Factor, OutboxMessage, Tenant, User
 from mailboxes.models import Alias, Domain, Mailbox
 
 PASSWORD = "Vier Elche tanzen 7 Mal!"
@@ -35,10 +37,27 @@ class Cast:
     staff: User
 
 
+# Of the apps of everybody who needs a second factor.
+TOTP_KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def add_app(user) -> Factor:
+    """An authenticator app with a known key."""
+    return Factor.objects.add_app(user, key=TOTP_KEY, step=0, name="Handy", by=user)
+
+
+def app_code(user) -> str:
+    """A code of this app that is good now, whatever was used before."""
+    Factor.objects.filter(user=user).update(position=0)
+    return totp.code_at(TOTP_KEY, int(time.time()) // totp.PERIOD)
+
+
 def make_person(role, address, tenant=None, *, password=PASSWORD, **fields) -> User:
     """Somebody who has already chosen a password."""
-    user = User.objects.create_person(role=role, address=address, tenant=tenant, **fields)
-    return with_password(user, password)
+    user = with_password(User.objects.create_person(role=role, address=address, tenant=tenant, **fields), password)
+    if user.needs_factor:
+        add_app(user)
+    return user
 
 
 def with_password(user, password=PASSWORD) -> User:
@@ -107,7 +126,7 @@ def make_cast() -> Cast:
     dvb = make_person(User.Role.DVB, "dvb@musterdomain.de", a, name="Dora Verwalter")
     mailbox = make_mailbox(domain, "max.mustermann", by=dvb)
     other_mailbox = make_mailbox(other_domain, "max.mustermann", name=f"{CANARY} Mustermann")
-    return Cast(
+    cast = Cast(
         tenant=a,
         domain=domain,
         dvb=dvb,
@@ -127,3 +146,6 @@ def make_cast() -> Cast:
         other_alias=Alias.objects.open_alias(domain=other_domain, local_part="info", mailbox=other_mailbox, by=None),
         staff=make_person(User.Role.STAFF, "staff@hoster.example"),
     )
+    # What they were told on the way here is no test's matter.
+    OutboxMessage.objects.all().delete()
+    return cast

@@ -8,7 +8,8 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from xdist.scheduler import LoadFileScheduling
 
-from tests.cast import PASSWORD, Cast, the_cast
+from tests.cast import PASSWORD, Cast, app_code, the_cast
+from tests.client import Client
 from tests.demo import running_demo
 
 REAL = ("mailserver", "browser", "faults")
@@ -90,9 +91,18 @@ def log_in():
             "auth-address": address if address is not None else user.address,
             "auth-password": password,
         }
-        return client.post(path, data, **extra)
+        response = client.post(path, data, **extra)
+        if user and response.status_code == 200 and "factor-code" in response.content.decode():
+            data = {"login_view-current_step": "factor", "factor-code": app_code(user)}
+            response = client.post(path, data, **extra)
+        return response
 
     return log_in
+
+
+@pytest.fixture
+def client():
+    return Client()
 
 
 @pytest.fixture

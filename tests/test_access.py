@@ -6,12 +6,12 @@ from itertools import product
 import pytest
 from django.core import signing
 from django.db import connection
-from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from accounts.models import AuditEvent, Installation
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY, Cast
+from tests.client import Client
 from tests.marks import thorough
 from tests.promises import LONG, promise
 
@@ -82,6 +82,13 @@ ROUTES = {
     "datenschutz/": everybody(200),
     "barrierefreiheit/": everybody(200),
     "anmelden/": dict.fromkeys(PEOPLE, "/") | dict.fromkeys(NOBODY, 200),
+    "anmelden/bestaetigen/": row(*PEOPLE),
+    "zwei-faktor/": row(*PEOPLE),
+    "zwei-faktor/app/": row(*PEOPLE),
+    "zwei-faktor/yubikey/": row(*PEOPLE, status=404),
+    "zwei-faktor/sicherheitsschluessel/": row(*PEOPLE),
+    "zwei-faktor/ersatz-codes/": row(*PEOPLE) | {"user": "/zwei-faktor/"},
+    "zwei-faktor/<int:pk>/entfernen/": row("dvb") | dict.fromkeys({*PEOPLE} - {"dvb"}, 404),
     "sitzung/": everybody(200),
     "abmelden/": row(*PEOPLE, status=405),
     "passwort/aendern/": row(*PEOPLE),
@@ -151,6 +158,7 @@ def objects(cast, *, other=False):
         "serveraddress": ServerAddress.objects.get_or_create(protocol="imap", host="h", port=1, encryption="tls")[
             0
         ].pk,
+        "entfernen": getattr(cast, f"{who}dvb").factors.get().pk,
         "installation": Installation.objects.get_or_create()[0].pk,
     }
 
@@ -230,7 +238,9 @@ def check_headers(route, name, response):
 def snapshot():
     """A fingerprint of every table, but when somebody was last seen and the names of models that Django keeps."""
     with connection.cursor() as cursor:
-        tables = sorted(set(connection.introspection.table_names(cursor)) - {"django_session", "django_content_type"})
+        tables = sorted(
+            set(connection.introspection.table_names(cursor)) - {"accounts_portalsession", "django_content_type"}
+        )
         digest = "SELECT '{0}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM \"{0}\" t"
         cursor.execute(" UNION ALL ".join(digest.format(table) for table in tables))
         return cursor.fetchall()

@@ -2,12 +2,12 @@
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from kscsite import wsgi
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY
+from tests.client import Client
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """The hoster's staff admin: what staff set, and what holds for them too."""
 
 import pytest
-from django.test import Client
 
 from accounts.models import AuditEvent, Installation, OutboxMessage, User
 from mailboxes.models import Domain, ServerAddress
+from tests.client import Client
 from tests.promises import promise
 
 

@@ -2,7 +2,9 @@
 
 from .brakes import Brake
 from .brand import Logo
+from .factors import BackupCode, Factor, LastFactor
 from .outbox import OutboxMessage
+from .sessions import PortalSession
 from .tenants import Installation, Tenant
 from .trail import AuditEvent, AuditNetwork
 from .users import CredentialState, StaleCredentials, User
@@ -10,11 +12,15 @@ from .users import CredentialState, StaleCredentials, User
 __all__ = [
     "AuditEvent",
     "AuditNetwork",
+    "BackupCode",
     "Brake",
     "CredentialState",
+    "Factor",
     "Installation",
+    "LastFactor",
     "Logo",
     "OutboxMessage",
+    "PortalSession",
     "StaleCredentials",
     "Tenant",
     "User",

@@ -29,6 +29,10 @@ ACCOUNT = Limit(free=50, first=timedelta(minutes=15))
 # Passwort ändern: judging a new password costs time, and an open session must not serve to guess the current one.
 CHANGE = Limit(free=30, first=timedelta(minutes=1))
 
+# One-time codes: of a million, three are right at a time.
+CODE_PAIR = Limit(free=5, first=timedelta(seconds=30))
+CODE = Limit(free=20, first=timedelta(minutes=5))
+
 # The row's lock makes tries on one counter wait for each other; a try that comes while the brake is on
 # changes nothing and returns no row.
 COUNT = """
@@ -67,19 +71,23 @@ class BrakeQuerySet(models.QuerySet):
         """
         network = network_of(ip)
         # From the narrow to the wide: what a narrow brake stops must not use up what others may still try.
-        for limit, key in (
+        return self._count_all(
             (PAIR, _key("pair", area, address, network)),
             (ACCOUNT, _key("account", area, address)),
             (NETWORK, _key("network", network)),
-        ):
-            if not self._count(limit, key):
-                return self._wait(key)
-        return None
+        )
 
     def count_change(self, user) -> timedelta | None:
         """Count one try to change the password; None lets it pass, else how long to wait."""
-        key = _key("change", str(user.pk))
-        return None if self._count(CHANGE, key) else self._wait(key)
+        return self._count_all((CHANGE, _key("change", str(user.pk))))
+
+    def count_code(self, user, *, ip: str) -> timedelta | None:
+        """Count one try of a second factor; a new password step does not begin the count anew."""
+        pair, all_over = self._code_keys(user, ip)
+        return self._count_all((CODE_PAIR, pair), (CODE, all_over))
+
+    def forgive_codes(self, user, *, ip: str):
+        self.filter(key__in=self._code_keys(user, ip)).delete()
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears the account's counters; of the network's it takes back its own try alone."""
@@ -91,6 +99,14 @@ class BrakeQuerySet(models.QuerySet):
     def forgotten(self):
         now = timezone.now()
         return self.filter(last_try__lt=now - FORGET_AFTER, blocked_until__lt=now)
+
+    def _code_keys(self, user, ip):
+        return _key("code pair", str(user.pk), network_of(ip)), _key("code", str(user.pk))
+
+    def _count_all(self, *counters: tuple[Limit, str]) -> timedelta | None:
+        """Count on one after the other, up to the first that is on; how long to wait for that one."""
+        stopped = next((key for limit, key in counters if not self._count(limit, key)), None)
+        return self._wait(stopped) if stopped else None
 
     def _count(self, limit: Limit, key: str) -> bool:
         with connection.cursor() as cursor:

@@ -42,6 +42,11 @@ class Tenant(Supported, models.Model):
         ACTIVE = "active", _("active")
         SUSPENDED = "suspended", _("suspended")
 
+    class SecondFactor(models.TextChoices):
+        FREE = "free", _("as each person likes")
+        FROM_DATE = "from_date", _("required from a day on")
+        REQUIRED = "required", _("required")
+
     class PasswordRule(models.TextChoices):
         CLASSES = Rule.CLASSES.value, _("15 characters, four classes")
         PASSPHRASE = Rule.PASSPHRASE.value, _("Passphrase, 25 characters")
@@ -71,6 +76,23 @@ class Tenant(Supported, models.Model):
     )
     password_rule = models.CharField(
         _("password rule"), max_length=16, choices=PasswordRule, default=PasswordRule.CLASSES
+    )
+    second_factor = models.CharField(
+        _("second factor of mailbox users"),
+        max_length=9,
+        choices=SecondFactor,
+        default=SecondFactor.FREE,
+        db_default=SecondFactor.FREE,
+        help_text=_("DVBs, deputies and DSBs always need one."),
+    )
+    second_factor_from = models.DateField(
+        _("required from"), null=True, blank=True, help_text=_("Until then people are reminded at each login.")
+    )
+    app_passwords_only = models.BooleanField(
+        _("mail programs with app passwords only"),
+        default=False,
+        db_default=False,
+        help_text=_("The password then opens the portal alone, with or without a second factor."),
     )
     support_email = models.EmailField(
         _("support e-mail"),
@@ -108,6 +130,11 @@ class Tenant(Supported, models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["active", "suspended"]), name="accounts_tenant_status_known"
             ),
+            models.CheckConstraint(
+                condition=~Q(second_factor="from_date") | Q(second_factor_from__isnull=False),
+                name="accounts_tenant_second_factor_day",
+                violation_error_message=_("Say from which day on a second factor is required."),
+            ),
         ]
 
     def __str__(self):
@@ -116,6 +143,13 @@ class Tenant(Supported, models.Model):
     @property
     def is_suspended(self) -> bool:
         return self.status == self.Status.SUSPENDED
+
+    @property
+    def factor_is_due(self) -> bool:
+        """Whether mailbox users need a second factor today."""
+        if self.second_factor == self.SecondFactor.FROM_DATE:
+            return self.second_factor_from is not None and self.second_factor_from <= timezone.localdate()
+        return self.second_factor == self.SecondFactor.REQUIRED
 
     def suspend(self, *, by):
         """Stop sign-in and delivery for the whole tenant; both are derived from this one word."""

@@ -1,10 +1,11 @@
 from datetime import datetime, timedelta
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password, verify_password
 from django.db import models, transaction
-from django.db.models import F, Func, Q
+from django.db.models import Exists, F, Func, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -69,8 +70,9 @@ class UserQuerySet(models.QuerySet):
         return self.colleagues() if viewer.role == User.Role.STAFF else self.none()
 
     def for_sign_in(self):
-        """With the tenant and the answer of `accounts_may_sign_in`, in one query."""
-        return self.select_related("tenant").annotate(may_sign_in=MaySignIn())
+        """With the tenant, `accounts_may_sign_in`, and whether there is a second factor, in one query."""
+        devices = apps.get_model("accounts.Factor").objects.devices().filter(user=OuterRef("pk"))
+        return self.select_related("tenant").annotate(may_sign_in=MaySignIn(), has_factor=Exists(devices))
 
     def at_login(self, area, address):
         """The account behind a login form's area and canonical address, whatever its tenant."""
@@ -210,6 +212,11 @@ class User(AbstractBaseUser):
         return [self.address]
 
     @property
+    def needs_factor(self) -> bool:
+        """Whether this person may go on only with a second factor."""
+        return self.role != self.Role.USER or bool(self.tenant and self.tenant.factor_is_due)
+
+    @property
     def credential_state(self) -> CredentialState:
         if not self.initial_password:
             return CredentialState.CHANGED if self.password_changed_at else CredentialState.CREATED
@@ -288,10 +295,23 @@ class User(AbstractBaseUser):
                 password=encoded,
                 password_changed_at=timezone.now(),
                 initial_password=False,
-                mail_password_enabled=self.area == self.Area.MAILBOX,
             )
+            self.settle_mail_password()
             AuditEvent.objects.record(AuditEvent.Deed.PASSWORD_CHANGED, self, by=by)
             tell(self, "password_changed")
+            self.end_mail_sessions()
+
+    def settle_mail_password(self):
+        """Decide anew whether the password opens mail programs; where it no longer does, open sessions end.
+
+        Closed by an initial password, by the tenant's wish and by a second factor, which no mail program asks for.
+        """
+        opens = not self.initial_password and self.password_changed_at is not None
+        opens = opens and self.area == self.Area.MAILBOX and not (self.tenant and self.tenant.app_passwords_only)
+        opens = opens and not self.factors.devices().exists()
+        if opens != self.mail_password_enabled:
+            self.mail_password_enabled = opens
+            self.save(update_fields=["mail_password_enabled"])
             self.end_mail_sessions()
 
     def refresh_hash(self, password: str):

@@ -5,19 +5,24 @@ import time
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from formtools.wizard.forms import ManagementForm
 from two_factor.views import LoginView as WizardLoginView
 
+from .. import challenges
+from ..access import proved
 from ..backends import Throttled
+from ..factor_forms import ConfirmForm, SecondFactorForm
 from ..first_page import first_page
 from ..forms import LoginForm
+from ..models import Factor, PortalSession
+from ..webauthn import request_options
 from .throttled import too_many_tries
 
 
@@ -30,7 +35,10 @@ class LoginView(WizardLoginView):
     """
 
     template_name = "accounts/login.html"
-    form_list = ((WizardLoginView.AUTH_STEP, LoginForm), *WizardLoginView.form_list[1:])
+    # Under a name that the wizard has no plans of its own for.
+    FACTOR_STEP = "factor"
+    form_list = ((WizardLoginView.AUTH_STEP, LoginForm), (FACTOR_STEP, SecondFactorForm))
+    condition_dict = {FACTOR_STEP: lambda wizard: wizard.has_factor_step()}
     JUMPS = frozenset({"challenge_device", "wizard_goto_step"})
 
     def dispatch(self, request, *args, **kwargs):
@@ -62,8 +70,22 @@ class LoginView(WizardLoginView):
         }
         return render(request, self.template_name, {"wizard": wizard, "next": self.get_redirect_url()})
 
+    def has_factor_step(self):
+        user = self.get_user()
+        return bool(user and user.has_factor)
+
+    def process_step(self, form):
+        """What was typed at either step is judged at once and stored nowhere."""
+        if self.steps.current == self.FACTOR_STEP:
+            self.storage.validated_step_data[self.FACTOR_STEP] = True
+            return None
+        return super().process_step(form)
+
     def get_context_data(self, form, **kwargs):
-        return super().get_context_data(form, **kwargs) | {"next": self.get_redirect_url()}
+        context = super().get_context_data(form, **kwargs) | {"next": self.get_redirect_url()}
+        if self.steps.current == self.FACTOR_STEP:
+            context |= factor_context(self.request, self.get_user())
+        return context
 
     def post(self, *args, **kwargs):
         """A later step without a password step before it begins at the beginning."""
@@ -80,10 +102,36 @@ class LoginView(WizardLoginView):
             response = super().done(form_list, **kwargs)
             self.request.session["previous_login"] = previous_login.isoformat() if previous_login else ""
             self.request.session["tenant"] = user.tenant_id
+            proved(self.request)
             user.login_recorded()
         if user.portal_language:
             remember_language(response, user.portal_language)
         return response
+
+
+def factor_context(request, user):
+    """What the page of the second step offers; a security key gets a challenge of its own each time."""
+    identifiers = list(user.factors.of_kind(Factor.Kind.SECURITY_KEY).values_list("identifier", flat=True))
+    options = request_options(identifiers, challenges.put(request.session).value) if identifiers else ""
+    return {"factor_user": user, "security_key_options": options}
+
+
+@transaction.non_atomic_requests
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request):
+    """Whoever wants to change what protects the account shows again that the session is theirs."""
+    form = ConfirmForm(request.POST if request.method == "POST" else None, user=request.user, request=request)
+    wanted = request.GET.get("next", "")
+    try:
+        if form.is_bound and form.is_valid():
+            proved(request)
+            own = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+            return redirect(wanted if own else "start")
+    except Throttled as throttled:
+        return too_many_tries(request, throttled.wait)
+    context = {"form": form} | factor_context(request, request.user)
+    return render(request, "accounts/confirm.html", context, status=422 if form.is_bound else 200)
 
 
 def remember_language(response, language):
@@ -106,7 +154,7 @@ def session(request):
     if request.method == "POST":
         request.session["seen"] = now
         request.session.save()
-    row = Session.objects.get(session_key=request.session.session_key)
+    row = PortalSession.objects.get(session_key=request.session.session_key)
     ends = min(row.expire_date.timestamp(), request.session["since"] + settings.SESSION_ABSOLUTE_AGE)
     return JsonResponse({"left": max(0, int(ends - now))})
 

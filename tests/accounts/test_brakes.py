@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 
 from accounts.models import Brake
 from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, BrakeQuerySet, network_of
 from tests.cast import PASSWORD, the_cast
+from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import LONG, promise
 

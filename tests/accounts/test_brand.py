@@ -6,13 +6,13 @@ import re
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from accounts.colours import DARK_SURFACE, READABLE, WHITE, contrast, parsed, shades, validate_accent
 from accounts.models import AuditEvent, Installation, Logo
+from tests.client import Client
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 

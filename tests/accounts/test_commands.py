@@ -10,12 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.management.commands.worker import Command as Worker
-from accounts.models import AuditEvent, OutboxMessage, User
+from accounts.models import AuditEvent, OutboxMessage, PortalSession, User
 from tests.marks import thorough
 
 ROOT = Path(__file__).parents[2]
@@ -98,11 +97,11 @@ def test_a_migration_names_a_missing_role():
 class TestTheWorkersTidying:
     def test_deletes_what_is_long_over_and_keeps_the_rest(self, db):
         now = timezone.now()
-        Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(minutes=1))
-        Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(minutes=1))
+        PortalSession.objects.create(session_key="old", session_data="", expire_date=now - timedelta(minutes=1))
+        PortalSession.objects.create(session_key="new", session_data="", expire_date=now + timedelta(minutes=1))
         for days in (6, 8):
             OutboxMessage.objects.create(kind="email", done_at=now - timedelta(days=days))
         waiting = OutboxMessage.objects.create(kind="email", due=now + timedelta(days=1))
         Worker().tidy()
-        assert list(Session.objects.values_list("pk", flat=True)) == ["new"]
+        assert list(PortalSession.objects.values_list("pk", flat=True)) == ["new"]
         assert OutboxMessage.objects.count() == 2 and OutboxMessage.objects.filter(pk=waiting.pk).exists()

@@ -3,16 +3,15 @@ from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import hashers
 from accounts.first_page import TOKEN
-from accounts.models import AuditEvent, Brake, Installation, Tenant, User
+from accounts.models import AuditEvent, Brake, Installation, PortalSession, Tenant, User
 from tests.cast import PASSWORD, make_mailbox
+from tests.client import Client
 from tests.marks import thorough
 from tests.promises import promise
 
@@ -59,7 +58,7 @@ class TestTheLoginPage:
         with CaptureQueriesContext(connection) as queries:
             response = client.get("/anmelden/")
         assert len(queries) <= 1
-        assert Session.objects.count() == 0
+        assert PortalSession.objects.count() == 0
         assert "ksc" not in response.cookies
 
     def test_is_drawn_once_and_yet_has_a_token_of_each_visitors_own(self, cast, log_in):
@@ -76,7 +75,7 @@ class TestTheLoginPage:
 
     def test_a_failed_try_leaves_no_session_behind(self, client, cast, log_in):
         log_in(client, cast.user, password="wrong")
-        assert Session.objects.count() == 0
+        assert PortalSession.objects.count() == 0
 
 
 class TestAMailboxUser:

@@ -3,11 +3,10 @@ from itertools import product
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
-from accounts.models import AuditEvent, CredentialState, OutboxMessage, StaleCredentials, User
+from accounts.models import AuditEvent, CredentialState, OutboxMessage, PortalSession, StaleCredentials, User
 from accounts.models.brakes import CHANGE
 from tests.cast import PASSWORD, the_cast
 from tests.marks import committed, thorough
@@ -148,7 +147,7 @@ class TestLaterChanges:
     def test_leave_no_password_in_session_trail_or_outbox(self, client, cast, log_in):
         log_in(client, cast.user)
         change(client, current=PASSWORD)
-        kept = [str(session.get_decoded()) for session in Session.objects.all()]
+        kept = [str(session.get_decoded()) for session in PortalSession.objects.all()]
         kept += [str(values) for values in AuditEvent.objects.values_list("old", "new")]
         kept += [str(payload) for payload in OutboxMessage.objects.values_list("payload", flat=True)]
         assert not [text for text in kept if PASSWORD in text or NEW in text]

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.test import Client
 from django.utils import timezone
+
+from accounts.models import PortalSession
+from tests.client import Client
 
 
 @pytest.fixture
@@ -17,19 +18,19 @@ def portal(cast):
 
 
 def ends():
-    return Session.objects.latest("expire_date").expire_date
+    return PortalSession.objects.latest("expire_date").expire_date
 
 
 def test_asking_tells_the_seconds_and_prolongs_nothing(portal, settings):
     settings.SESSION_SEEN_EVERY = -1
-    Session.objects.update(expire_date=timezone.now() + timedelta(seconds=100))
+    PortalSession.objects.update(expire_date=timezone.now() + timedelta(seconds=100))
     before = ends()
     assert 98 <= portal.get("/sitzung/").json()["left"] <= 100
     assert ends() == before
 
 
 def test_staying_prolongs_it_up_to_its_absolute_age(portal, settings):
-    Session.objects.update(expire_date=timezone.now() + timedelta(seconds=100))
+    PortalSession.objects.update(expire_date=timezone.now() + timedelta(seconds=100))
     assert portal.post("/sitzung/").json()["left"] >= settings.SESSION_COOKIE_AGE - 2
     settings.SESSION_ABSOLUTE_AGE = 600
     assert portal.post("/sitzung/").json()["left"] <= 600

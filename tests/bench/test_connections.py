@@ -4,9 +4,9 @@ from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.db import connection
-from django.test import Client
 
 from tests.cast import the_cast
+from tests.client import Client
 from tests.marks import committed
 
 REQUESTS = 20

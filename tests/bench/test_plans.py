@@ -6,12 +6,12 @@ import os
 import psycopg
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from bench import lookups, seed
 from local.folders import CHECKOUT
+from tests.client import Client
 from tests.marks import committed
 
 SIZE = seed.Size(tenants=100, mailboxes=200)

@@ -6,15 +6,14 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from pypdf import PdfReader
 
-from accounts.models import AuditEvent, CredentialState, OutboxMessage, Tenant, User
+from accounts.models import AuditEvent, CredentialState, OutboxMessage, PortalSession, Tenant, User
 from mailboxes.credentials import CHUNK, Ticket
 from tests.cast import make_mailbox, the_cast
+from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 
@@ -86,7 +85,7 @@ class TestGivingOut:
             for table in connection.introspection.table_names(cursor):
                 cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE t::text LIKE %s', [f"%{password}%"])
                 assert cursor.fetchone() == (0,), table
-        assert all(password not in str(session.get_decoded()) for session in Session.objects.all())
+        assert all(password not in str(session.get_decoded()) for session in PortalSession.objects.all())
 
     def test_again_makes_the_old_password_worthless(self, desk, cast, client, log_in):
         first = shown_password(desk.post(URL, {"person": ticket(cast.user, cast.dvb)}))

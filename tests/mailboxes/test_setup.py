@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from django.core import signing
-from django.test import Client
 from django.utils import timezone
 
 from mailboxes import mobileconfig
@@ -15,6 +14,7 @@ from mailboxes.models import ServerAddress
 from mailboxes.setup import setup_for
 from mailboxes.views import PHONE, PHONE_CODE_LIFE
 from tests.cast import CANARY, make_mailbox, the_cast
+from tests.client import Client
 from tests.mailboxes.test_contract import ask
 from tests.marks import committed, thorough
 

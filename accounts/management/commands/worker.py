@@ -3,13 +3,11 @@ import signal
 import time
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from accounts.models import Brake, OutboxMessage
+from accounts.models import Brake, OutboxMessage, PortalSession
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +48,7 @@ class Command(BaseCommand):
             self.tidied = time.monotonic()
             Brake.objects.forgotten().delete()
             OutboxMessage.objects.long_done().delete()
-            Session.objects.filter(expire_date__lt=timezone.now()).delete()
+            PortalSession.objects.expired().delete()
 
 
 def handle_next() -> bool:

@@ -1,6 +1,6 @@
 """QR codes for paper and screen."""
 
-from mailboxes.qr import dark_runs, matrix, svg
+from accounts.qr import dark_runs, matrix, svg
 
 
 def test_runs_of_dark_modules_are_found_where_they_are():
