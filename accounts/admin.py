@@ -166,6 +166,7 @@ class TenantAdmin(ScopedAdmin):
     def save_model(self, request, obj, form, change):
         obj.save()
         form.save_logo()
+        obj.people.settle_mail_passwords()
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
         AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj)
 
@@ -178,6 +179,19 @@ class TenantAdmin(ScopedAdmin):
     def resume(self, request, queryset):
         for tenant in queryset:
             tenant.resume(by=request.user)
+
+
+class PolicyDesk(ScopedAdmin):
+    """What a DVB decides for the whole organisation."""
+
+    viewers = changers = (User.Role.DVB,)
+    list_display = ("name", "second_factor", "second_factor_from", "app_passwords_only")
+    fields = ("second_factor", "second_factor_from", "app_passwords_only")
+
+    def save_model(self, request, obj, form, change):
+        obj.save(update_fields=form.changed_data)
+        obj.people.settle_mail_passwords()
+        AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user, tenant=obj)
 
 
 class InstallationAdmin(ScopedAdmin):

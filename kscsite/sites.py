@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin import AuditEventAdmin, InstallationAdmin, PortalAdminSite, TenantAdmin
+from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
 from accounts.models import AuditEvent, Installation, Tenant, User
 from mailboxes.admin import (
     AliasDesk,
@@ -31,6 +31,7 @@ desk = Desk(name="desk")
 desk.register(Mailbox, MailboxDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
+desk.register(Tenant, PolicyDesk)
 desk.register(AuditEvent, AuditEventAdmin)
 
 staff = StaffAdmin(name="staff")

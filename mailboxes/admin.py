@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.admin import ScopedAdmin, shown_time
 from accounts.forms import PersonForm
-from accounts.models import AuditEvent, StaleCredentials, User
+from accounts.models import AuditEvent, Factor, StaleCredentials, User, coverage
 
 from .credentials import CHUNK, Ticket, draw, read_tickets, store
 from .dnsrecords import setup_records
@@ -29,6 +30,27 @@ STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
 
 def lock_shown(person: User) -> str:
     return gettext("locked since %s") % shown_time(person.locked_at) if person.is_locked else gettext("possible")
+
+
+def factors_shown(row) -> str:
+    """Which second factors a person has and since when; `row` carries the annotations of `coverage`."""
+    if not row.factor_kinds:
+        return "–"
+    kinds = ", ".join(str(Factor.Kind(kind).label) for kind in row.factor_kinds)
+    return f"{kinds} {gettext('since %(day)s') % {'day': formats.date_format(timezone.localdate(row.factor_since))}}"
+
+
+class HasFactor(admin.SimpleListFilter):
+    title = _("second factor")
+    parameter_name = "factor"
+
+    def lookups(self, request, model_admin):
+        return [("yes", _("yes")), ("no", _("no"))]
+
+    def queryset(self, request, queryset):
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(factor_since__isnull=self.value() == "no")
 
 
 class PeopleAdmin(ScopedAdmin):
@@ -156,14 +178,14 @@ class PeopleAdmin(ScopedAdmin):
 
 class MailboxDesk(PeopleAdmin):
     viewers = adders = changers = (DVB,)
-    list_display = ("address_shown", "name", "state", "storage_mb", "locked")
-    list_filter = ("delivery",)
+    list_display = ("address_shown", "name", "state", "second_factor", "storage_mb", "locked")
+    list_filter = (HasFactor, "delivery")
     search_fields = ("address__address", "user__name")
     readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")
     ordering = ("user__sort_key", "pk")
 
     def get_queryset(self, request):
-        return super().get_queryset(request).with_person()
+        return super().get_queryset(request).with_person().annotate(**coverage("user"))
 
     def person(self, obj):
         return obj.user
@@ -179,7 +201,7 @@ class MailboxDesk(PeopleAdmin):
     def get_fieldsets(self, request, obj=None):
         if obj is None:
             return [(None, {"fields": MailboxCreateForm.field_order})]
-        times = ("state", "issued", "expires", "used", "changed", "locked")
+        times = ("state", "issued", "expires", "used", "changed", "second_factor", "locked")
         return [
             (None, {"fields": ("address_shown", "aliases_shown", *MailboxChangeForm.field_order)}),
             (_("Credentials"), {"fields": times}),
@@ -189,7 +211,7 @@ class MailboxDesk(PeopleAdmin):
         """The form's verb has written it."""
 
     def get_readonly_fields(self, request, obj=None):
-        return self.readonly_fields if obj else ()
+        return (*self.readonly_fields, "second_factor") if obj else ()
 
     @admin.display(description=_("e-mail address"), ordering="address__address")
     def address_shown(self, obj):
@@ -222,6 +244,10 @@ class MailboxDesk(PeopleAdmin):
     @admin.display(description=_("last password change"))
     def changed(self, obj):
         return shown_time(obj.user.password_changed_at)
+
+    @admin.display(description=_("second factor"))
+    def second_factor(self, obj):
+        return factors_shown(obj)
 
     @admin.display(description=_("login"))
     def locked(self, obj):
@@ -294,9 +320,9 @@ class ColleagueAdmin(PeopleAdmin):
 
     adders = changers = (STAFF,)
     form = PersonForm
-    list_display = ("address", "name", "role", "tenant", "state", "valid_until", "locked")
+    list_display = ("address", "name", "role", "tenant", "state", "second_factor", "valid_until", "locked")
     list_select_related = ("tenant",)
-    list_filter = ("role",)
+    list_filter = ("role", HasFactor)
     search_fields = ("address", "name", "tenant__name")
     autocomplete_fields = ("tenant",)
 
@@ -304,11 +330,22 @@ class ColleagueAdmin(PeopleAdmin):
         return obj
 
     def get_queryset(self, request):
-        return super().get_queryset(request).colleagues()
+        return super().get_queryset(request).colleagues().annotate(**coverage("pk"))
 
     def get_readonly_fields(self, request, obj=None):
         return (
-            ("address", "role", "tenant", "state", "initial_issued_at", "initial_expires_at", "locked") if obj else ()
+            (
+                "address",
+                "role",
+                "tenant",
+                "state",
+                "initial_issued_at",
+                "initial_expires_at",
+                "second_factor",
+                "locked",
+            )
+            if obj
+            else ()
         )
 
     def save_model(self, request, obj, form, change):
@@ -321,6 +358,10 @@ class ColleagueAdmin(PeopleAdmin):
     @admin.display(description=_("credentials"))
     def state(self, obj):
         return obj.credential_state.label
+
+    @admin.display(description=_("second factor"))
+    def second_factor(self, obj):
+        return factors_shown(obj)
 
     @admin.display(description=_("login"))
     def locked(self, obj):

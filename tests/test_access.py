@@ -114,6 +114,7 @@ ROUTES = {
         removers=OWN_DVBS,
     ),
     **room("desk/mailboxes/domain/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    **room("desk/accounts/tenant/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
     **room(
         "desk/accounts/auditevent/",
         (*DVBS, "dsb"),

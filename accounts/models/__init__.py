@@ -2,7 +2,7 @@
 
 from .brakes import Brake
 from .brand import Logo
-from .factors import BackupCode, Factor, LastFactor
+from .factors import BackupCode, Factor, LastFactor, coverage
 from .outbox import OutboxMessage
 from .sessions import PortalSession
 from .tenants import Installation, Tenant
@@ -24,4 +24,5 @@ __all__ = [
     "StaleCredentials",
     "Tenant",
     "User",
+    "coverage",
 ]

@@ -2,8 +2,9 @@ import hmac
 import secrets
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
@@ -90,7 +91,7 @@ class FactorQuerySet(models.QuerySet["Factor"]):
         return None
 
 
-class FactorManager(models.Manager["Factor"]):
+class FactorManager(models.Manager.from_queryset(FactorQuerySet)):
     def add(self, user, kind, *, name, identifier, by, **shown) -> "Factor":
         """A factor whose first code was right; `shown` holds that code's position, so that it opens nothing again.
 
@@ -149,7 +150,7 @@ class Factor(Device):
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
 
-    objects = FactorManager.from_queryset(FactorQuerySet)()
+    objects = FactorManager()
 
     class Meta:
         verbose_name = _("second factor")
@@ -220,3 +221,10 @@ class BackupCode(models.Model):
 def _digest(user_id: int, text: str) -> str:
     """What is kept of a random text: enough to know it again, of no use to somebody who has the database alone."""
     return hmac.new(settings.SECRET_KEY.encode(), f"factor\0{user_id}\0{text}".encode(), "sha256").hexdigest()
+
+
+def coverage(person: str) -> dict:
+    """Annotations for a list of people: which kinds of factors they have, and since when; `person` is their column."""
+    devices = Factor.objects.devices().filter(user=OuterRef(person)).order_by("created_at")
+    kinds = devices.order_by("kind").distinct("kind").values("kind")
+    return {"factor_since": Subquery(devices.values("created_at")[:1]), "factor_kinds": ArraySubquery(kinds)}

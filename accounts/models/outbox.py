@@ -14,6 +14,11 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         """Ask for something outside the database, in the transaction that makes it necessary."""
         return self.create(kind=kind, payload=payload)
 
+    def end_mail_sessions(self, addresses):
+        """Have the open IMAP, POP3 and ManageSieve sessions of these mailboxes ended."""
+        kind = OutboxMessage.Kind.END_MAIL_SESSIONS
+        self.bulk_create(OutboxMessage(kind=kind, payload={"address": address}) for address in addresses)
+
     def waiting(self):
         return self.filter(done_at=None)
 

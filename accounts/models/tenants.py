@@ -166,10 +166,7 @@ class Tenant(Supported, models.Model):
         AuditEvent.objects.record(deed, self, by=by, tenant=self, old={"status": old}, new={"status": status})
         if self.is_suspended:
             logins = self.people.filter(area="mailbox").values_list("address", flat=True)
-            OutboxMessage.objects.bulk_create(
-                OutboxMessage(kind=OutboxMessage.Kind.END_MAIL_SESSIONS, payload={"address": address})
-                for address in logins.iterator()
-            )
+            OutboxMessage.objects.end_mail_sessions(logins.iterator())
 
 
 class InstallationQuerySet(models.QuerySet["Installation"]):

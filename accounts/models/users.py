@@ -48,6 +48,10 @@ class MaySignIn(Func):
         )
 
 
+def _has_factor() -> Exists:
+    return Exists(apps.get_model("accounts.Factor").objects.devices().filter(user=OuterRef("pk")))
+
+
 class UserQuerySet(models.QuerySet):
     def visible_to(self, viewer):
         """Staff see everybody; DVB and DSB the mailbox users of their tenant; anybody themselves."""
@@ -71,8 +75,20 @@ class UserQuerySet(models.QuerySet):
 
     def for_sign_in(self):
         """With the tenant, `accounts_may_sign_in`, and whether there is a second factor, in one query."""
-        devices = apps.get_model("accounts.Factor").objects.devices().filter(user=OuterRef("pk"))
-        return self.select_related("tenant").annotate(may_sign_in=MaySignIn(), has_factor=Exists(devices))
+        return self.select_related("tenant").annotate(may_sign_in=MaySignIn(), has_factor=_has_factor())
+
+    def settle_mail_passwords(self):
+        """Decide anew whose password opens mail programs; where it no longer does, open sessions end.
+
+        Closed by an initial password, by the tenant's wish and by a second factor, which no mail program asks for.
+        """
+        boxes = self.filter(area=User.Area.MAILBOX)
+        chosen = Q(initial_password=False, password_changed_at__isnull=False)
+        opens = chosen & Q(tenant__app_passwords_only=False) & ~_has_factor()
+        closing = boxes.filter(mail_password_enabled=True).exclude(opens)
+        OutboxMessage.objects.end_mail_sessions(closing.values_list("address", flat=True))
+        closing.update(mail_password_enabled=False)
+        boxes.filter(opens, mail_password_enabled=False).update(mail_password_enabled=True)
 
     def at_login(self, area, address):
         """The account behind a login form's area and canonical address, whatever its tenant."""
@@ -302,17 +318,9 @@ class User(AbstractBaseUser):
             self.end_mail_sessions()
 
     def settle_mail_password(self):
-        """Decide anew whether the password opens mail programs; where it no longer does, open sessions end.
-
-        Closed by an initial password, by the tenant's wish and by a second factor, which no mail program asks for.
-        """
-        opens = not self.initial_password and self.password_changed_at is not None
-        opens = opens and self.area == self.Area.MAILBOX and not (self.tenant and self.tenant.app_passwords_only)
-        opens = opens and not self.factors.devices().exists()
-        if opens != self.mail_password_enabled:
-            self.mail_password_enabled = opens
-            self.save(update_fields=["mail_password_enabled"])
-            self.end_mail_sessions()
+        """Decide anew whether the password opens mail programs."""
+        User.objects.filter(pk=self.pk).settle_mail_passwords()
+        self.refresh_from_db(fields=["mail_password_enabled"])
 
     def refresh_hash(self, password: str):
         """Store the same password at today's cost, unless it was changed in the meantime."""
@@ -339,7 +347,7 @@ class User(AbstractBaseUser):
 
     def end_mail_sessions(self):
         if self.area == self.Area.MAILBOX:
-            OutboxMessage.objects.add(OutboxMessage.Kind.END_MAIL_SESSIONS, address=self.address)
+            OutboxMessage.objects.end_mail_sessions([self.address])
 
     def _switch_lock(self, lock: bool, at, by, reason) -> bool:
         """Lock what is open, or open what is locked; a second time changes nothing and loses no reason."""

@@ -35,7 +35,9 @@ def change(staff, cast):
     """Send the customer's form as staff, with these values changed."""
     tenant = cast.tenant
     names = ("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")
-    values = {name: getattr(tenant, name) for name in (*names, "initial_password_days", "password_rule")}
+    values = {
+        name: getattr(tenant, name) for name in (*names, "initial_password_days", "password_rule", "second_factor")
+    }
 
     def change(**changed):
         return staff.post(f"/staff/accounts/tenant/{tenant.pk}/change/", values | changed)
