@@ -2,7 +2,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import factors, login, look, passwords
+from .views import devices, factors, login, look, passwords
 
 to_change = login_not_required(RedirectView.as_view(pattern_name="password_change"))
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path(".well-known/change-password", to_change, name="change_password"),
     path("anmelden/", login.LoginView.as_view(), name="login"),
     path("anmelden/bestaetigen/", login.confirm, name="confirm"),
+    path("anmeldungen/beenden/", devices.end_one, name="end_session"),
+    path("anmeldungen/andere-beenden/", devices.end_others, name="end_other_sessions"),
     path("zwei-faktor/", factors.factors, name="factors"),
     path("zwei-faktor/app/", factors.factor_app, name="factor_app"),
     path("zwei-faktor/yubikey/", factors.factor_yubikey, name="factor_yubikey"),

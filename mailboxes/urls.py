@@ -4,6 +4,7 @@ from . import views
 
 urlpatterns = [
     path("", views.start, name="start"),
+    path("anmeldungen/", views.devices, name="devices"),
     path("weiterleitungen/", views.forwards, name="forwards"),
     path("einrichtung/", views.help_page, name="help"),
     path("einrichtung/anmeldungen/", views.mail_logins, name="mail_logins"),

@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import role_required
-from accounts.models import User
+from accounts.models import AuditEvent, User
+from accounts.open_sessions import open_sessions
 from accounts.qr import svg
 
 from . import mobileconfig
 from .models import Mailbox, MailLogin, ServerAddress
 from .setup import setup_for
 
+SHOWN_LOGINS = 10
 # How long the code on the screen may be photographed; what it leads to holds no secret.
 PHONE, PHONE_CODE_LIFE = "phone", timedelta(minutes=30)
 
@@ -58,6 +60,18 @@ def reached(request):
 def mail_logins(request):
     """The part of the Startseite that says whether the mail program has got through; asked again while one waits."""
     return render(request, "mailboxes/reached.html", {"reached": reached(request), "person": request.user})
+
+
+@require_safe
+def devices(request):
+    """Anmeldungen und Geräte: where somebody is logged in, and was lately."""
+    events = AuditEvent.objects.visible_to(request.user).logins_of(request.user).select_related("network")
+    context = {
+        "sessions": open_sessions(request),
+        "logins": events[:SHOWN_LOGINS],
+        "mail_logins": MailLogin.objects.visible_to(request.user).filter(mailbox__user=request.user).order_by("-at"),
+    }
+    return render(request, "mailboxes/devices.html", context)
 
 
 @role_required(User.Role.USER)

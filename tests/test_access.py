@@ -66,6 +66,9 @@ def room(prefix, viewers, *, own, elsewhere=(), adders=(), removers=(), insiders
 
 ROUTES = {
     "": row("user") | dict.fromkeys((*DVBS, "dsb"), "/desk/") | {"staff": "/staff/"},
+    "anmeldungen/": row(*PEOPLE),
+    "anmeldungen/beenden/": row(*PEOPLE, status=405),
+    "anmeldungen/andere-beenden/": row(*PEOPLE, status=405),
     "weiterleitungen/": row("user"),
     "einrichtung/": everybody(200),
     "einrichtung/anmeldungen/": row("user"),

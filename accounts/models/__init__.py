@@ -4,6 +4,7 @@ from .brakes import Brake
 from .brand import Logo
 from .factors import BackupCode, Factor, LastFactor, coverage
 from .outbox import OutboxMessage
+from .places import KnownPlace
 from .sessions import PortalSession
 from .tenants import Installation, Tenant
 from .trail import AuditEvent, AuditNetwork
@@ -17,6 +18,7 @@ __all__ = [
     "CredentialState",
     "Factor",
     "Installation",
+    "KnownPlace",
     "LastFactor",
     "Logo",
     "OutboxMessage",

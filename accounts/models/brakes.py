@@ -1,13 +1,13 @@
-import hashlib
-import hmac
-import ipaddress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
+
+from ..digests import keyed
+from ..networks import network_of
+from .places import KnownPlace
 
 # A counter forgets everything after this long without a try.
 FORGET_AFTER = timedelta(hours=1)
@@ -50,19 +50,6 @@ RETURNING tries
 """
 
 
-def network_of(ip: str) -> str:
-    """An IPv4 address itself, an IPv6 address's /64: what one customer's line usually has."""
-    address = ipaddress.ip_address(ip or "::")
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return str(ipaddress.ip_network((mapped, 64 if mapped.version == 6 else 32), strict=False))
-
-
-def _key(kind: str, *parts: str) -> str:
-    """Counters name nobody: a keyed hash of what they count."""
-    text = "\0".join((kind, *parts))
-    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
 class BrakeQuerySet(models.QuerySet):
     def count_try(self, *, area: str, address: str, ip: str) -> timedelta | None:
         """Count one password try before any hashing; None lets it pass, else how long to wait.
@@ -71,41 +58,51 @@ class BrakeQuerySet(models.QuerySet):
         """
         network = network_of(ip)
         # From the narrow to the wide: what a narrow brake stops must not use up what others may still try.
-        return self._count_all(
-            (PAIR, _key("pair", area, address, network)),
-            (ACCOUNT, _key("account", area, address)),
-            (NETWORK, _key("network", network)),
-        )
+        counters = [(PAIR, keyed("pair", area, address, network)), (NETWORK, keyed("network", network))]
+        # What strangers try elsewhere does not keep the owner out of a network where they have logged in before.
+        if not KnownPlace.objects.knows_network(area=area, address=address, ip=ip):
+            counters.insert(1, (ACCOUNT, keyed("account", area, address)))
+        return self._count_all(*counters)
 
     def count_change(self, user) -> timedelta | None:
         """Count one try to change the password; None lets it pass, else how long to wait."""
-        return self._count_all((CHANGE, _key("change", str(user.pk))))
+        return self._count_all((CHANGE, keyed("change", str(user.pk))))
 
     def count_code(self, user, *, ip: str) -> timedelta | None:
         """Count one try of a second factor; a new password step does not begin the count anew."""
         pair, all_over = self._code_keys(user, ip)
+        if KnownPlace.objects.knows_network(area=user.area, address=user.address, ip=ip):
+            return self._count_all((CODE_PAIR, pair))
         return self._count_all((CODE_PAIR, pair), (CODE, all_over))
 
     def forgive_codes(self, user, *, ip: str):
         self.filter(key__in=self._code_keys(user, ip)).delete()
 
     def forgive(self, *, area: str, address: str, ip: str):
-        """A right password clears the account's counters; of the network's it takes back its own try alone."""
+        """A right password clears what it was counted on; of the network's counter it takes back its own try alone.
+
+        From a known network it says nothing about the tries of strangers elsewhere, whose count goes on.
+        """
         network = network_of(ip)
-        own_try = self.filter(key=_key("network", network), tries__gt=0)
-        own_try.update(tries=models.F("tries") - 1, blocked_until=timezone.now())
-        self.filter(key__in=[_key("pair", area, address, network), _key("account", area, address)]).delete()
+        own_try = self.filter(key=keyed("network", network), tries__gt=0)
+        cleared = [keyed("pair", area, address, network)]
+        if not KnownPlace.objects.knows_network(area=area, address=address, ip=ip):
+            cleared.append(keyed("account", area, address))
+        with transaction.atomic():
+            self.filter(key__in=cleared).delete()
+            own_try.update(tries=models.F("tries") - 1, blocked_until=timezone.now())
 
     def forgotten(self):
         now = timezone.now()
         return self.filter(last_try__lt=now - FORGET_AFTER, blocked_until__lt=now)
 
     def _code_keys(self, user, ip):
-        return _key("code pair", str(user.pk), network_of(ip)), _key("code", str(user.pk))
+        return keyed("code pair", str(user.pk), network_of(ip)), keyed("code", str(user.pk))
 
     def _count_all(self, *counters: tuple[Limit, str]) -> timedelta | None:
         """Count on one after the other, up to the first that is on; how long to wait for that one."""
-        stopped = next((key for limit, key in counters if not self._count(limit, key)), None)
+        with transaction.atomic():
+            stopped = next((key for limit, key in counters if not self._count(limit, key)), None)
         return self._wait(stopped) if stopped else None
 
     def _count(self, limit: Limit, key: str) -> bool:

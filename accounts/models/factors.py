@@ -1,7 +1,5 @@
-import hmac
 import secrets
 
-from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models, transaction
 from django.db.models import OuterRef, Q, Subquery
@@ -11,6 +9,7 @@ from django_otp.models import Device
 
 from .. import totp, yubikey
 from ..challenges import Challenge
+from ..digests import keyed
 from ..emails import tell
 from ..names import validate_name
 from ..seal import seal, unseal
@@ -85,7 +84,7 @@ class FactorQuerySet(models.QuerySet["Factor"]):
             return None
         for factor in self.of_kind(Factor.Kind.CODES):
             # Who deletes the row has used the code; of many at once that is one.
-            if BackupCode.objects.filter(factor=factor, digest=_digest(factor.user_id, code)).delete()[0]:
+            if BackupCode.objects.filter(factor=factor, digest=keyed("factor", str(factor.user_id), code)).delete()[0]:
                 factor.used()
                 return factor
         return None
@@ -109,7 +108,7 @@ class FactorManager(models.Manager.from_queryset(FactorQuerySet)):
 
     def add_app(self, user, *, key, step, name, by) -> "Factor":
         """An authenticator app with its key; the same key twice is refused by the database."""
-        identifier = _digest(user.pk, key)[:32]
+        identifier = keyed("factor", str(user.pk), key)[:32]
         secret = seal(TOTP_KEY, key)
         return self.add(user, Factor.Kind.TOTP, name=name, identifier=identifier, secret=secret, position=step, by=by)
 
@@ -120,7 +119,9 @@ class FactorManager(models.Manager.from_queryset(FactorQuerySet)):
             User.objects.select_for_update().get(pk=user.pk)
             self.filter(user=user, kind=Factor.Kind.CODES).delete()
             factor = self.create(user=user, kind=Factor.Kind.CODES, name="", identifier="")
-            BackupCode.objects.bulk_create(BackupCode(factor=factor, digest=_digest(user.pk, code)) for code in codes)
+            BackupCode.objects.bulk_create(
+                BackupCode(factor=factor, digest=keyed("factor", str(user.pk), code)) for code in codes
+            )
             AuditEvent.objects.record(AuditEvent.Deed.CODES_DRAWN, user, by=by)
             tell(user, "backup_codes_drawn")
         return ["-".join(code[at : at + CODE_GROUP] for at in range(0, CODE_LENGTH, CODE_GROUP)) for code in codes]
@@ -216,11 +217,6 @@ class BackupCode(models.Model):
 
     def __str__(self):
         return self.digest[:8]
-
-
-def _digest(user_id: int, text: str) -> str:
-    """What is kept of a random text: enough to know it again, of no use to somebody who has the database alone."""
-    return hmac.new(settings.SECRET_KEY.encode(), f"factor\0{user_id}\0{text}".encode(), "sha256").hexdigest()
 
 
 def coverage(person: str) -> dict:

@@ -49,6 +49,9 @@ class AuditEventQuerySet(models.QuerySet):
             return own.about(viewer) | own.filter(actor=viewer)
         return own
 
+    def logins_of(self, user):
+        return self.about(user).filter(deed=AuditEvent.Deed.LOGGED_IN)
+
     def about(self, *objects):
         """What was done to these objects."""
         wanted = models.Q()

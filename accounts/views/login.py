@@ -1,6 +1,7 @@
 """Login, logout, and how long a session lasts."""
 
 import time
+import uuid
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -17,11 +18,13 @@ from two_factor.views import LoginView as WizardLoginView
 
 from .. import challenges
 from ..access import proved
+from ..agents import described
 from ..backends import Throttled
+from ..emails import tell
 from ..factor_forms import ConfirmForm, SecondFactorForm
 from ..first_page import first_page
 from ..forms import LoginForm
-from ..models import Factor, PortalSession
+from ..models import Factor, KnownPlace, PortalSession
 from ..webauthn import request_options
 from .throttled import too_many_tries
 
@@ -104,9 +107,18 @@ class LoginView(WizardLoginView):
             self.request.session["tenant"] = user.tenant_id
             proved(self.request)
             user.login_recorded()
+            begin(self.request, user)
         if user.portal_language:
             remember_language(response, user.portal_language)
         return response
+
+
+def begin(request, user):
+    """What the session remembers of where it began; a device that is new to the person is told to them."""
+    agent = request.headers.get("User-Agent", "")[:300]
+    request.session.update({"number": uuid.uuid4().hex, "agent": agent, "ip": request.client_ip})
+    if KnownPlace.objects.greet(user, ip=request.client_ip, device=described(agent)):
+        tell(user, "new_device", device=described(agent), ip=request.client_ip)
 
 
 def factor_context(request, user):

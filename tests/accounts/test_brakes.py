@@ -1,3 +1,4 @@
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -5,7 +6,8 @@ import pytest
 from django.db import connection
 
 from accounts.models import Brake
-from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, BrakeQuerySet, network_of
+from accounts.models.brakes import ACCOUNT, NETWORK, PAIR, BrakeQuerySet
+from accounts.networks import network_of
 from tests.cast import PASSWORD, the_cast
 from tests.client import Client
 from tests.marks import committed, thorough
@@ -14,6 +16,7 @@ from tests.promises import LONG, promise
 # What the promises name is a thousand tries; the everyday run takes a tenth.
 MANY = 1000 if LONG else 100
 PARALLEL = 50 if LONG else 16
+GUESSES = 5000 if LONG else 300
 
 
 def tries(number, *, address="max@musterdomain.de", ip="198.51.100.7"):
@@ -156,6 +159,29 @@ def test_parallel_guesses_get_no_more_tries_than_guesses_in_a_row(log_in):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(guess, range(PARALLEL)))
     assert sorted(answers) == [200] * PAIR.free + [429] * (PARALLEL - PAIR.free)
+
+
+@promise("A-22")
+@promise("A-23")
+@committed
+def test_thousands_of_guesses_from_everywhere_neither_get_in_nor_keep_the_owner_out(log_in):
+    """The owner has logged in from home before and goes on doing so while strangers guess from many networks."""
+    user, home = the_cast().user, "203.0.113.20"
+    assert log_in(Client(REMOTE_ADDR=home), user).status_code == 302
+
+    def guess(number):
+        owner = number % 10 == 0
+        client = Client(REMOTE_ADDR=home if owner else f"10.{number % 7}.{number // 250 % 250}.{number % 250}")
+        try:
+            return owner, log_in(client, user, password=PASSWORD if owner else f"guess {number}").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = Counter(pool.map(guess, range(GUESSES)))
+    assert answers[True, 302] == GUESSES // 10
+    assert answers[False, 302] == 0
+    assert answers[False, 200] == ACCOUNT.free
 
 
 def test_the_right_password_within_the_limit_clears_the_count(client, cast, log_in):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils.module_loading import import_string
 
-from accounts.models import Brake, OutboxMessage, PortalSession
+from accounts.models import Brake, KnownPlace, OutboxMessage, PortalSession
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Command(BaseCommand):
         if time.monotonic() - getattr(self, "tidied", 0) > TIDY_EVERY_SECONDS:
             self.tidied = time.monotonic()
             Brake.objects.forgotten().delete()
+            KnownPlace.objects.forgotten().delete()
             OutboxMessage.objects.long_done().delete()
             PortalSession.objects.expired().delete()
 
