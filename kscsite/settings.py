@@ -1,5 +1,6 @@
 """All settings, from the environment alone; README lists the variables."""
 
+from base64 import b64decode
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,8 +20,15 @@ PRODUCT_NAME = "KundenServiceCenter"
 BASE_URL = env("BASE_URL").rstrip("/")
 _base = urlsplit(BASE_URL)
 HTTPS = _base.scheme == "https"
-LOOPBACK = _base.hostname in ("localhost", "127.0.0.1", "::1")
-if not _base.hostname or not (HTTPS or (_base.scheme == "http" and LOOPBACK)):
+
+
+def private(address):
+    """Whether nobody on the way can read what goes to this address: https, or http that stays on this machine."""
+    loopback = address.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(address.hostname) and (address.scheme == "https" or (address.scheme == "http" and loopback))
+
+
+if not private(_base):
     raise ImproperlyConfigured("BASE_URL must be an https:// address; plain http is for localhost only.")
 if DEBUG and HTTPS:
     raise ImproperlyConfigured("DEBUG and an https BASE_URL do not go together.")
@@ -203,6 +211,23 @@ DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
 # PEM files that sign Apple's configuration profiles: the key, and its certificate with the chain; else unsigned.
 PROFILE_SIGNING_KEY = env("PROFILE_SIGNING_KEY", default="")
 PROFILE_SIGNING_CERTIFICATE = env("PROFILE_SIGNING_CERTIFICATE", default="")
+
+# Who judges YubiKeys' one-time passwords: addresses asked in turn, and the key that signs both ways; empty: nobody.
+YUBIKEY_VALIDATION_URLS = [url.strip() for url in env.list("YUBIKEY_VALIDATION_URLS", default=[]) if url.strip()]
+YUBIKEY_CLIENT_ID = env("YUBIKEY_CLIENT_ID", default="")
+YUBIKEY_CLIENT_KEY = env("YUBIKEY_CLIENT_KEY", default="")
+for _url in map(urlsplit, YUBIKEY_VALIDATION_URLS):
+    if not private(_url) or _url.query or _url.fragment or _url.username is not None:
+        raise ImproperlyConfigured("YUBIKEY_VALIDATION_URLS must be https:// addresses without a query.")
+if YUBIKEY_VALIDATION_URLS:
+    if not YUBIKEY_CLIENT_ID:
+        raise ImproperlyConfigured("YUBIKEY_VALIDATION_URLS needs YUBIKEY_CLIENT_ID.")
+    try:
+        _key = b64decode(YUBIKEY_CLIENT_KEY, validate=True)
+    except ValueError:
+        _key = b""
+    if len(_key) < 16:
+        raise ImproperlyConfigured("YUBIKEY_CLIENT_KEY must be the service's base64 key of 16 bytes or more.")
 
 LOGGING = {
     "version": 1,

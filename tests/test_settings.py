@@ -18,6 +18,11 @@ SAFE = {
     "DATABASE_URL": "postgres://ksc_app:x@localhost/ksc",
     "PATH": os.environ["PATH"],
 }
+VALIDATION = {
+    "YUBIKEY_VALIDATION_URLS": "https://val.hoster.example/wsapi/2.0/verify",
+    "YUBIKEY_CLIENT_ID": "4711",
+    "YUBIKEY_CLIENT_KEY": "dHdlbnR5IHNlY3JldCBieXRlcyE=",
+}
 
 
 @pytest.fixture
@@ -51,6 +56,33 @@ class TestThePortalDoesNotStart:
     def test_with_debug_on_the_open_net(self, read):
         with pytest.raises(ImproperlyConfigured, match="DEBUG"):
             read(DEBUG="1")
+
+    @pytest.mark.parametrize(
+        ("complaint", "changed"),
+        [
+            ("URLS", {"YUBIKEY_VALIDATION_URLS": "http://val.hoster.example/wsapi/2.0/verify"}),
+            ("URLS", {"YUBIKEY_VALIDATION_URLS": f"{VALIDATION['YUBIKEY_VALIDATION_URLS']},ftp://localhost/verify"}),
+            ("URLS", {"YUBIKEY_VALIDATION_URLS": "https://val.hoster.example/wsapi/2.0/verify?id=1"}),
+            ("URLS", {"YUBIKEY_VALIDATION_URLS": "https://somebody@val.hoster.example/wsapi/2.0/verify"}),
+            ("CLIENT_ID", {"YUBIKEY_CLIENT_ID": ""}),
+            ("CLIENT_KEY", {"YUBIKEY_CLIENT_KEY": ""}),
+            ("CLIENT_KEY", {"YUBIKEY_CLIENT_KEY": "c2hvcnQ="}),
+            ("CLIENT_KEY", {"YUBIKEY_CLIENT_KEY": "not base64, but long enough"}),
+        ],
+    )
+    def test_with_a_validation_service_that_it_could_not_trust(self, read, complaint, changed):
+        with pytest.raises(ImproperlyConfigured, match=complaint):
+            read(**VALIDATION | changed)
+
+
+class TestAValidationService:
+    def test_is_asked_at_addresses_separated_by_commas(self, read):
+        addresses = ["https://a.hoster.example/wsapi/2.0/verify", "http://localhost:8080/wsapi/2.0/verify"]
+        settings = read(**VALIDATION | {"YUBIKEY_VALIDATION_URLS": ", ".join([*addresses, ""])})
+        assert addresses == settings.YUBIKEY_VALIDATION_URLS
+
+    def test_is_off_until_one_is_named(self, read):
+        assert read().YUBIKEY_VALIDATION_URLS == []
 
 
 @promise("A-54")
