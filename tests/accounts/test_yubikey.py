@@ -22,6 +22,7 @@ from accounts.yubikey import (
     touch,
 )
 from tests.accounts.validation_service import CLIENT_KEY, Key, ValidationService
+from tests.marks import thorough
 from tests.promises import LONG, promise
 
 # Modes of the service in which nobody can tell whether the OTP is good; those that take their time stand apart.
@@ -216,6 +217,7 @@ class TestWithoutABelievableAnswer:
         assert seconds_of(lambda: touch(key.press())) < 1
 
     @promise("A-21")
+    @thorough
     @pytest.mark.parametrize("mode", SLOW)
     def test_waiting_ends_within_five_seconds_however_many_servers_there_are(self, start, key, mode):
         start(*[ValidationService(key, mode=mode) for _server in range(3)])
@@ -243,6 +245,7 @@ class TestSeveralServers:
         start(ValidationService(key), ValidationService(key)).stop()
         assert touch(key.press()).public_id == key.public_id
 
+    @thorough
     @pytest.mark.parametrize("mode", SLOW)
     def test_the_second_is_asked_when_the_first_takes_too_long(self, start, key, mode):
         start(ValidationService(key, mode=mode), ValidationService(key))
