@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from xdist.scheduler import LoadFileScheduling
 
+from tests.accounts.validation_service import Key, ValidationService
 from tests.cast import PASSWORD, Cast, app_code, the_cast
 from tests.client import Client
 from tests.demo import running_demo
@@ -43,10 +44,19 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The product with its mail servers, started as the README says."""
-    with running_demo(tmp_path_factory.mktemp("demo") / "var", "--mail") as demo:
-        yield demo
+def yubikey():
+    """A YubiKey that the demo's validation service knows."""
+    return Key()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, yubikey):
+    """The product with its mail servers and a validation service for YubiKeys, started as the README says."""
+    folder = tmp_path_factory.mktemp("demo")
+    with ValidationService(yubikey) as service:
+        chosen = service.settings | {"YUBIKEY_VALIDATION_URLS": service.url}
+        with running_demo(folder / "var", "--mail", **chosen) as demo:
+            yield demo
 
 
 @pytest.fixture(scope="session")

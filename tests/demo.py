@@ -116,16 +116,17 @@ class Demo:
 
 
 @contextlib.contextmanager
-def running_demo(var: Path, *arguments):
+def running_demo(var: Path, *arguments, **settings):
     """Start `./ksc demo` and stop it again, as Ctrl-C does."""
     hidden = ("DATABASE_", "KSC_", "SECRET_KEY", "BASE_URL", "ARGON2_", "DJANGO_", "STATIC_", "MAIL_", "PYTEST_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     port = free_port()
     log = var.parent / "demo.log"
+    settings |= {"KSC_VAR": str(var), "KSC_RSPAMD_CACHE": os.environ.get("KSC_RSPAMD_CACHE", "")}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [ROOT / "ksc", "demo", "--port", str(port), *arguments],
-            env=environment | {"KSC_VAR": str(var), "KSC_RSPAMD_CACHE": os.environ.get("KSC_RSPAMD_CACHE", "")},
+            env=environment | settings,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -13,9 +13,10 @@ from django_otp import login as verify_session
 from .. import challenges, totp, yubikey
 from ..access import fresh_login_required, proved
 from ..factor_forms import NewAppForm, NewSecurityKeyForm, NewYubikeyForm
-from ..models import Factor, LastFactor
+from ..models import Brake, Factor, LastFactor
 from ..qr import svg
 from ..webauthn import creation_options
+from .throttled import too_many_tries
 
 
 @require_safe
@@ -34,6 +35,8 @@ def factors(request):
 
 def enrolment(request, form_class, template, context_of):
     """One page for a new factor: the form, and what the kind shows beside it."""
+    if request.method == "POST" and (wait := Brake.objects.count_code(request.user, ip=request.client_ip)):
+        return too_many_tries(request, wait)
     form = form_class(request.POST if request.method == "POST" else None, user=request.user, request=request)
     if form.is_bound and form.is_valid():
         try:
@@ -46,6 +49,7 @@ def enrolment(request, form_class, template, context_of):
 
 def added(request, factor):
     """This session has shown the factor; the others have not, and end. The first factor brings its codes along."""
+    Brake.objects.forgive_codes(request.user, ip=request.client_ip)
     request.user.sessions.others_than(request.session).delete()
     request.session.cycle_key()
     verify_session(request, factor)
