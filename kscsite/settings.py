@@ -1,5 +1,6 @@
 """All settings, from the environment alone; README lists the variables."""
 
+import re
 from base64 import b64decode
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -207,6 +208,11 @@ OUTBOX_HANDLERS = {
 # Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
+
+# Stands before each app password where it is hashed, here and in Dovecot's configuration, whose signs it must not hold.
+APP_PASSWORD_PEPPER = env("APP_PASSWORD_PEPPER")
+if not re.fullmatch(r"[A-Za-z0-9_.~-]{32,}", APP_PASSWORD_PEPPER):
+    raise ImproperlyConfigured("APP_PASSWORD_PEPPER must be 32 or more of A-Z a-z 0-9 _ . ~ -, e.g. 64 hex digits.")
 
 # PEM files that sign Apple's configuration profiles: the key, and its certificate with the chain; else unsigned.
 PROFILE_SIGNING_KEY = env("PROFILE_SIGNING_KEY", default="")

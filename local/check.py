@@ -15,6 +15,7 @@ PYTHON = sys.executable
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "kscsite.settings",
     "SECRET_KEY": "only-for-the-gate",
+    "APP_PASSWORD_PEPPER": "only-for-the-gate-of-this-checkout",
     "BASE_URL": "http://localhost:8000",
     "DATABASE_URL": "postgresql://ksc_app@localhost:1/ksc",
     "DATABASE_OWNER_URL": "postgresql://ksc_owner@localhost:1/ksc",

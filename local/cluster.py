@@ -178,7 +178,7 @@ class Cluster:
         if stamp.exists() and stamp.read_text() == wanted:
             return
         environment = os.environ | self.environment() | {"SECRET_KEY": secrets.token_hex()}
-        environment |= {"BASE_URL": "http://localhost"}
+        environment |= {"BASE_URL": "http://localhost", "APP_PASSWORD_PEPPER": secrets.token_hex()}
         command = [sys.executable, "manage.py", "bootstrap_roles"]
         done = subprocess.run(
             command, cwd=folders.CHECKOUT, env=environment, capture_output=True, text=True, check=False

@@ -51,6 +51,7 @@ def base(state: Path, port: int = PORT) -> dict[str, str]:
     ours = {
         "DJANGO_SETTINGS_MODULE": "kscsite.settings",
         "SECRET_KEY": folders.kept_secret(state, "secret_key"),
+        "APP_PASSWORD_PEPPER": folders.kept_secret(state, "app_password_pepper"),
         "BASE_URL": f"http://localhost:{port}",
         "KSC_VAR": str(folders.state()),
     }

@@ -66,15 +66,20 @@ def kept_cache(state: Path, place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def servers(cluster: Cluster) -> Iterator[Servers]:
-    """Have pgbouncer and the mail servers running meanwhile."""
+def servers(cluster: Cluster, pepper: str) -> Iterator[Servers]:
+    """Have pgbouncer and the mail servers running meanwhile; `pepper` is the portal's for app passwords."""
     runtime = folders.make_runtime(cluster.state) / "mail"
     key = folders.kept_secret(cluster.state, "doveadm_api_key")
     gate = Pgbouncer(cluster)
     gate.start()
     passwords = {f"{role}_password": folders.kept_secret(cluster.state, role) for role in ADMITTED}
     settings = Settings.loopback(
-        runtime, database_port=gate.port, database_name=gate.database, doveadm_api_key=key, **passwords
+        runtime,
+        database_port=gate.port,
+        database_name=gate.database,
+        doveadm_api_key=key,
+        app_password_pepper=pepper,
+        **passwords,
     )
     stack = Stack(settings, runtime)
     try:

@@ -7,7 +7,8 @@ from accounts.addresses import normalise_domain, normalise_local_part
 from accounts.models import User
 from accounts.names import validate_name
 
-from .models import Alias, Domain, Mailbox
+from .models import Alias, AppPassword, Domain, Mailbox
+from .networks import normalise_network
 
 
 class LocalPartField(forms.CharField):
@@ -150,3 +151,44 @@ class DomainCreateForm(ViewerForm):
 
     def perform(self, **data):
         return Domain.objects.open_domain(by=self.viewer, **data)
+
+
+class NetworkLinesField(forms.CharField):
+    """IP networks, one a line, in their stored form."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "autocapitalize": "none", "spellcheck": "false"})
+
+    def clean(self, value):
+        lines = [line for line in super().clean(value).splitlines() if line.strip()]
+        return list(dict.fromkeys(map(normalise_network, lines)))
+
+
+class AppPasswordForm(forms.Form):
+    """What a new app password is for; the ticket lets the form be sent once."""
+
+    ticket = forms.CharField(widget=forms.HiddenInput)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=60,
+        validators=[validate_name],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("So that you know later which device it is, for example “Phone”."),
+    )
+    protocols = forms.MultipleChoiceField(
+        label=_("Allowed for"),
+        choices=AppPassword.Protocol,
+        initial=[AppPassword.Protocol.IMAP, AppPassword.Protocol.SMTP],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one thing that the app password is for.")},
+    )
+    valid_until = forms.DateField(
+        label=_("Last day"),
+        required=False,
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+        help_text=_("On the day after, it opens nothing any more. Leave it empty for no end."),
+    )
+    networks = NetworkLinesField(
+        label=_("Only from these networks"),
+        required=False,
+        help_text=_("One a line, at most 10: an IP address or a range such as 192.0.2.0/24. Empty: from everywhere."),
+    )

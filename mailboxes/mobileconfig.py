@@ -1,4 +1,4 @@
-"""Apple's configuration profile (.mobileconfig) for one mailbox: everything but the password."""
+"""Apple's configuration profile (.mobileconfig) for one mailbox: everything but the person's own password."""
 
 import plistlib
 import uuid
@@ -25,13 +25,16 @@ class Signer:
     certificate: Path
 
 
-def profile(setup: MailSetup, mailbox: Mailbox, signer: Signer | None = None) -> bytes:
-    """The profile as a property list, or as CMS signed data around it. Installing it again replaces the account."""
-    plain = plistlib.dumps(_payload(setup, mailbox))
+def profile(setup: MailSetup, mailbox: Mailbox, signer: Signer | None = None, app_password: str = "") -> bytes:
+    """The profile as a property list, or as CMS signed data around it. Installing it again replaces the account.
+
+    Without an app password the device asks for one.
+    """
+    plain = plistlib.dumps(_payload(setup, mailbox, app_password))
     return _signed(plain, signer) if signer else plain
 
 
-def _payload(setup: MailSetup, mailbox: Mailbox) -> dict:
+def _payload(setup: MailSetup, mailbox: Mailbox, app_password: str) -> dict:
     address = str(mailbox.address.address)
     incoming, outgoing = setup.incoming[0], setup.server(ServerAddress.Protocol.SUBMISSION)
     kinds: dict[str, str] = {ServerAddress.Protocol.IMAP: "EmailTypeIMAP", ServerAddress.Protocol.POP3: "EmailTypePOP"}
@@ -49,6 +52,8 @@ def _payload(setup: MailSetup, mailbox: Mailbox) -> dict:
         "SMIMEEnabled": False,
     }
     account |= _server("Incoming", incoming, address)
+    if app_password:
+        account["IncomingPassword"] = app_password
     if outgoing:
         account |= _server("Outgoing", outgoing, address)
         account["OutgoingPasswordSameAsIncomingPassword"] = True

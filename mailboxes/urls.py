@@ -1,10 +1,18 @@
 from django.urls import path
 
-from . import views
+from . import app_password_views, views
 
 urlpatterns = [
     path("", views.start, name="start"),
     path("anmeldungen/", views.devices, name="devices"),
+    path("app-passwoerter/", app_password_views.app_passwords, name="app_passwords"),
+    path("app-passwoerter/neu/", app_password_views.app_password_new, name="app_password_new"),
+    path("app-passwoerter/profil/", app_password_views.app_password_profile, name="app_password_profile"),
+    path(
+        "app-passwoerter/<uuid:public_id>/widerrufen/",
+        app_password_views.app_password_revoke,
+        name="app_password_revoke",
+    ),
     path("weiterleitungen/", views.forwards, name="forwards"),
     path("einrichtung/", views.help_page, name="help"),
     path("einrichtung/anmeldungen/", views.mail_logins, name="mail_logins"),

@@ -113,11 +113,12 @@ def photographed(token):
     return Mailbox.objects.select_related("address__domain", "user").filter(pk=number).first()
 
 
-def profile_for(mailbox):
+def profile_for(mailbox, app_password=""):
     setup = setup_for(mailbox.address.domain.name)
     if setup is None or not setup.incoming:
         raise Http404
-    response = HttpResponse(mobileconfig.profile(setup, mailbox, signer()), mobileconfig.CONTENT_TYPE)
+    profile = mobileconfig.profile(setup, mailbox, signer(), app_password)
+    response = HttpResponse(profile, mobileconfig.CONTENT_TYPE)
     response["Content-Disposition"] = 'attachment; filename="mail.mobileconfig"'
     return response
 

@@ -16,7 +16,11 @@ from mailserver.render import render
 from mailserver.settings import Settings, SettingsError
 
 SAMPLE = Settings(
-    mail_ro_password="sample", mail_auth_password="sample", mail_usage_password="sample", doveadm_api_key="sample"
+    mail_ro_password="sample",
+    mail_auth_password="sample",
+    mail_usage_password="sample",
+    doveadm_api_key="sample",
+    app_password_pepper="sample" * 6,
 )
 
 

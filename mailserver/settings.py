@@ -15,6 +15,7 @@ from typing import Any
 FREE_PORTS = range(20000, 32000)
 # Secrets stand unquoted in three configuration languages and in a libpq connection string.
 SECRET = re.compile(r"[A-Za-z0-9_.~-]+")
+PEPPER_LENGTH = 32
 PLAIN = re.compile(r"[A-Za-z0-9_./:@,=* \[\]-]*")
 
 
@@ -80,6 +81,8 @@ class Settings:
     mail_usage_password: str = field(repr=False)
     #: key that callers of doveadm's HTTP API present
     doveadm_api_key: str = field(repr=False)
+    #: the portal's APP_PASSWORD_PEPPER: stands before each app password where Dovecot hashes it
+    app_password_pepper: str = field(repr=False)
 
     #: pgbouncer, or PostgreSQL itself; with PostgreSQL itself Dovecot crashes when started while it is away
     database_host: str = "127.0.0.1"
@@ -130,11 +133,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if name.endswith(("_password", "_api_key")):
+            if name.endswith(("_password", "_api_key", "_pepper")):
                 if not SECRET.fullmatch(value):
                     raise SettingsError(f"{name}: use only ASCII letters, digits and any of _ . ~ -")
             elif isinstance(value, str) and not PLAIN.fullmatch(value):
                 raise SettingsError(f"{name}: {value!r} holds a character that configuration files treat specially")
+        if len(self.app_password_pepper) < PEPPER_LENGTH:
+            raise SettingsError(f"app_password_pepper: {PEPPER_LENGTH} characters or more, the same as the portal has")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise SettingsError("tls_certificate and tls_key: give both files or neither")
 

@@ -14,6 +14,7 @@ from tests.promises import promise
 
 SAFE = {
     "SECRET_KEY": "a-key-that-is-only-for-this-test-and-fifty-characters-long",
+    "APP_PASSWORD_PEPPER": "0123456789abcdef" * 4,
     "BASE_URL": "https://kundenservice.hoster.example",
     "DATABASE_URL": "postgres://ksc_app:x@localhost/ksc",
     "PATH": os.environ["PATH"],
@@ -43,7 +44,7 @@ def read(monkeypatch):
 
 @promise("A-60")
 class TestThePortalDoesNotStart:
-    @pytest.mark.parametrize("missing", ["SECRET_KEY", "BASE_URL", "DATABASE_URL"])
+    @pytest.mark.parametrize("missing", ["SECRET_KEY", "BASE_URL", "DATABASE_URL", "APP_PASSWORD_PEPPER"])
     def test_without_what_it_needs(self, read, missing):
         with pytest.raises(ImproperlyConfigured, match=missing):
             read(without=[missing])
@@ -52,6 +53,13 @@ class TestThePortalDoesNotStart:
     def test_on_plain_http_beyond_this_machine(self, read, base_url):
         with pytest.raises(ImproperlyConfigured, match="BASE_URL"):
             read(BASE_URL=base_url)
+
+    @pytest.mark.parametrize(
+        "pepper", ["", "a" * 31, "a" * 32 + "%", "a" * 32 + "'", "a" * 32 + ";x=1:", "a" * 32 + "\n"]
+    )
+    def test_with_a_pepper_that_is_short_or_would_break_dovecots_configuration(self, read, pepper):
+        with pytest.raises(ImproperlyConfigured, match="APP_PASSWORD_PEPPER"):
+            read(APP_PASSWORD_PEPPER=pepper)
 
     def test_with_debug_on_the_open_net(self, read):
         with pytest.raises(ImproperlyConfigured, match="DEBUG"):

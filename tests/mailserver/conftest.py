@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.conf import settings as portal
 
 from local import folders
 from local.mail import kept_cache
@@ -40,6 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         mail_auth_password=database.secret("mail_auth"),
         mail_usage_password=database.secret("mail_usage"),
         doveadm_api_key=API_KEY,
+        app_password_pepper=portal.APP_PASSWORD_PEPPER,
     )
     launcher = Stack(settings, runtime)
     try:
