@@ -51,7 +51,20 @@ SENDER = Lookup("sender login", "postfix/sender_logins.cf", "query")
 MAY_SEND = Lookup("sender may send", "postfix/sasl_access.cf", "query")
 USER = Lookup("Dovecot's user", "dovecot/users.conf.ext", "user_query", asked=DOVECOT)
 PASSWORD = Lookup("Dovecot's password", "dovecot/passwords.conf.ext", "password_query", "mail_auth", DOVECOT)
-LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, PASSWORD, SENDER, MAY_SEND)
+APP_PASSWORD = Lookup(
+    "Dovecot's app password",
+    "dovecot/apps.conf.ext",
+    "password_query",
+    "mail_auth",
+    # Each seeded mailbox has one whose password is its address, used from here just now.
+    {
+        "'%{sha256;salt=@{app_password_pepper}:password}'": f"encode(sha256('{ADDRESS}'), 'hex')",
+        "%s": "imap",
+        "%r": "192.0.2.7",
+        **DOVECOT,
+    },
+)
+LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, APP_PASSWORD, PASSWORD, SENDER, MAY_SEND)
 
 
 def script(size: Size, *queries: str) -> str:

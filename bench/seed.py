@@ -75,6 +75,14 @@ TABLES = (
     SELECT m.tenant_id, m.id, service, now()
     FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) CROSS JOIN unnest(ARRAY['imap', 'smtp']) AS service
     """,
+    # Used so lately that asking about it writes nothing.
+    """
+    INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, name, protocols, networks, token_hash,
+        created_at, last_used_at, last_used_by, last_used_ip)
+    SELECT m.tenant_id, gen_random_uuid(), m.id, 'Handy', '{imap,smtp}', '{}',
+        encode(sha256(a.address::bytea), 'hex'), now(), now() + interval '1 year', 'imap', '192.0.2.7'
+    FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
+    """,
     """
     INSERT INTO accounts_auditevent (tenant_id, at, actor_label, actor_role, deed, object_type, object_id,
         object_label, old, new, request_id)
@@ -86,7 +94,7 @@ TABLES = (
 )
 ANALYSED = (
     *("accounts_tenant", "accounts_user", "accounts_auditevent", "mailboxes_domain", "mailboxes_address"),
-    *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_maillogin"),
+    *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_maillogin", "mailboxes_apppassword"),
 )
 
 

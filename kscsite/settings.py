@@ -209,7 +209,7 @@ OUTBOX_HANDLERS = {
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
 
-# Stands before each app password where it is hashed, here and in Dovecot's configuration, whose signs it must not hold.
+# Stands before each app password where it is hashed, here and in Dovecot's configuration: none of its signs in it.
 APP_PASSWORD_PEPPER = env("APP_PASSWORD_PEPPER")
 if not re.fullmatch(r"[A-Za-z0-9_.~-]{32,}", APP_PASSWORD_PEPPER):
     raise ImproperlyConfigured("APP_PASSWORD_PEPPER must be 32 or more of A-Z a-z 0-9 _ . ~ -, e.g. 64 hex digits.")

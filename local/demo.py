@@ -56,9 +56,8 @@ def run(arguments: list[str]) -> int:
         with environment.running(state) as (cluster, env), contextlib.ExitStack() as running:
             env["BASE_URL"] = f"http://localhost:{options.port}"
             running.callback((state / "demo.json").unlink, missing_ok=True)
-            servers = (
-                running.enter_context(mail.servers(cluster, env["APP_PASSWORD_PEPPER"])) if options.mail else None
-            )
+            pepper = env["APP_PASSWORD_PEPPER"]
+            servers = running.enter_context(mail.servers(cluster, pepper)) if options.mail else None
             env |= servers.environment() if servers else {}
             accounts = _fill(state, env, servers.ports() if servers else None)
             children = Children(folders.state("log"))

@@ -55,16 +55,15 @@ def app_password_new(request):
 
 @sensitive_variables()
 def shown_once(request, mailbox, row, token):
-    servers = {server.protocol: server for server in ServerAddress.objects.effective_for(request.user)}
+    wanted = {SERVERS[protocol] for protocol in row.protocols}
+    servers = [each for each in ServerAddress.objects.effective_for(request.user) if each.protocol in wanted]
     context = {
         "mailbox": mailbox,
         "row": row,
         "token": token,
         "code": mark_safe(svg(token)),  # noqa: S308 - our own picture of our own token
-        "servers": [
-            servers[name] for protocol, name in SERVERS.items() if protocol in row.protocols and name in servers
-        ],
-        "for_apple": {"imap", "smtp"} <= set(row.protocols) and "imap" in servers,
+        "servers": servers,
+        "for_apple": {"imap", "submission"} <= {server.protocol for server in servers},
     }
     return render(request, "mailboxes/app_password_shown.html", context)
 

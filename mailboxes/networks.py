@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 def normalise_network(text: str) -> str:
     """The network of an address or a range in canonical form, `192.0.2.7/24` → `192.0.2.0/24`; or ValidationError."""
     try:
+        if "%" in text:  # an IPv6 zone, which means something on one machine alone
+            raise ValueError
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValidationError(

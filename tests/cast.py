@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import totp
 from accounts.models import Factor, OutboxMessage, Tenant, User
-from mailboxes.models import Alias, Domain, Mailbox
+from mailboxes.models import Alias, AppPassword, Domain, Mailbox
 
 PASSWORD = "Vier Elche tanzen 7 Mal!"
 # Stands in every text of tenant B: wherever tenant A sees it, the wall has a hole.
@@ -74,6 +74,13 @@ def make_mailbox(domain, local_part, *, name="Max Mustermann", password=PASSWORD
     if password:
         with_password(mailbox.user, password)
     return mailbox
+
+
+def make_app_password(mailbox, name="Phone", *protocols, **fields) -> tuple[AppPassword, str]:
+    """An app password of a mailbox, for IMAP and SMTP unless others are named, and its token."""
+    return AppPassword.objects.open_app_password(
+        mailbox=mailbox, name=name, protocols=list(protocols) or ["imap", "smtp"], by=mailbox.user, **fields
+    )
 
 
 _remembered: dict[int, bytes] = {}

@@ -119,16 +119,8 @@ class Demo:
 def running_demo(var: Path, *arguments, **settings):
     """Start `./ksc demo` and stop it again, as Ctrl-C does."""
     hidden = (
-        "DATABASE_",
-        "KSC_",
-        "SECRET_KEY",
-        "BASE_URL",
-        "ARGON2_",
-        "APP_",
-        "DJANGO_",
-        "STATIC_",
-        "MAIL_",
-        "PYTEST_",
+        *("DATABASE_", "KSC_", "SECRET_KEY", "BASE_URL", "ARGON2_", "APP_"),
+        *("DJANGO_", "STATIC_", "MAIL_", "PYTEST_"),
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     port = free_port()

@@ -10,7 +10,7 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.models import AuditEvent, Installation
 from mailboxes.models import ServerAddress
-from tests.cast import CANARY, Cast
+from tests.cast import CANARY, Cast, make_app_password
 from tests.client import Client
 from tests.marks import thorough
 from tests.promises import LONG, promise
@@ -69,6 +69,10 @@ ROUTES = {
     "anmeldungen/": row(*PEOPLE),
     "anmeldungen/beenden/": row(*PEOPLE, status=405),
     "anmeldungen/andere-beenden/": row(*PEOPLE, status=405),
+    "app-passwoerter/": row("user"),
+    "app-passwoerter/neu/": row("user"),
+    "app-passwoerter/profil/": row("user", status=405),
+    "app-passwoerter/<uuid:public_id>/widerrufen/": row("user"),
     "weiterleitungen/": row("user"),
     "einrichtung/": everybody(200),
     "einrichtung/anmeldungen/": row("user"),
@@ -164,6 +168,7 @@ def objects(cast, *, other=False):
         ].pk,
         "entfernen": getattr(cast, f"{who}dvb").factors.get().pk,
         "installation": Installation.objects.get_or_create()[0].pk,
+        "app_password": make_app_password(getattr(cast, f"{who}mailbox"))[0].public_id,
     }
 
 
@@ -172,7 +177,12 @@ def url(route, ids):
     path = route.replace("^(?P<app_label>…)/$", "mailboxes/").replace("(?P<url>.*)$", "no/such/page/")
     for placeholder in ("<path:object_id>", "<int:pk>"):
         path = path.replace(placeholder, str(ids.get(model)))
-    given = {"<str:token>": signing.dumps(ids["mailbox"], salt="phone"), "<str:colour>": "0b5f9e", "<str:digest>": "0"}
+    given = {
+        "<str:token>": signing.dumps(ids["mailbox"], salt="phone"),
+        "<str:colour>": "0b5f9e",
+        "<str:digest>": "0",
+        "<uuid:public_id>": str(ids["app_password"]),
+    }
     for placeholder, value in given.items():
         path = path.replace(placeholder, value)
     return "/" + path

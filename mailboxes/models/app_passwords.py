@@ -89,7 +89,7 @@ class AppPasswordQuerySet(TenantScopedQuerySet["AppPassword"]):
         return row, token
 
     def check_count(self, mailbox, public_id):
-        """Whether the mailbox may have one more, with its row locked; logins, which only refer to it, need not wait."""
+        """Whether the mailbox may have one more; its row is locked, but not for logins, which only refer to it."""
         Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox.pk)
         if public_id and self.model.objects.filter(public_id=public_id).exists():
             raise MadeAlready

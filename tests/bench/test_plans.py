@@ -17,7 +17,7 @@ from tests.marks import committed
 SIZE = seed.Size(tenants=100, mailboxes=200)
 LARGE = {
     *("accounts_user", "accounts_auditevent", "mailboxes_address", "mailboxes_alias", "mailboxes_mailbox"),
-    "mailboxes_maillogin",
+    *("mailboxes_maillogin", "mailboxes_apppassword"),
 }
 TEMPLATES = CHECKOUT / "mailserver" / "templates"
 # PostgreSQL keeps a function's plan when it has planned the query five times.
@@ -76,10 +76,19 @@ class TestAmongThousandsOfMailboxes:
                         cursor.execute(question)
                 assert scanned(cursor) == set(), lookup.name
 
+    def test_an_app_password_that_is_right_is_found_without_a_write(self, seeded):
+        with connect("mail_auth", os.environ["MAIL_AUTH_PASSWORD"]) as session:
+            question = lookups.APP_PASSWORD.sql(TEMPLATES).replace("post:n", "post7").replace(":t", "7")
+            rows = session.execute(question).fetchall()
+            assert rows == [("post7@kunde7.example", None, "Y")]
+            wrote = session.execute("SELECT pg_current_xact_id_if_assigned()").fetchone()
+            assert wrote == (None,)
+
     @pytest.mark.parametrize(
         ("address", "path", "statements"),
         [
             ("post7@kunde7.example", "/", 6),
+            ("post7@kunde7.example", "/app-passwoerter/", 4),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 5),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 5),
         ],

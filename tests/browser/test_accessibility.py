@@ -1,6 +1,7 @@
 """Every page and state for people who cannot see it well, use no mouse, or hold a small phone."""
 
 from typing import Literal
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -33,6 +34,7 @@ NO_PAGES = (
 )
 # Of each kind the demo's first; the token is forged, which shows the page for an expired one.
 FIRST = dict.fromkeys(("mailbox", "alias", "domain", "tenant", "auditevent", "serveraddress", "installation"), 1)
+FIRST["app_password"] = UUID(int=1)
 WHO = {
     "anonymous": {},
     "user": {"role": "user", "state": "geändert"},
@@ -107,6 +109,17 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     user.goto("/passwort/aendern/")
     user.get_by_role("button", name="OK").click()
     found += findings(user, "change with faults")
+    user.goto("/app-passwoerter/neu/")
+    user.locator("main button[type=submit]").click()
+    found += findings(user, "app password with faults")
+    user.locator("input[name=name]").fill("Telefon")
+    user.locator("textarea[name=networks]").fill("2001:db8::/32")
+    user.locator("main button[type=submit]").click()
+    found += findings(user, "app password, shown once")
+    user.goto("/app-passwoerter/")
+    found += findings(user, "list of app passwords")
+    user.locator("main table a").first.click()
+    found += findings(user, "revoking, asked")
     user.goto("/desk/")
     found += findings(user, "not allowed")
     dvb = browser_of("dvb")

@@ -9,8 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
-from mailboxes.models import Mailbox, MailLogin
-from tests.cast import CANARY, make_mailbox
+from mailboxes.models import AppPassword, Mailbox, MailLogin
+from mailboxes.models.app_passwords import draw_token, hash_of
+from tests.cast import CANARY, make_app_password, make_mailbox
 from tests.marks import committed
 from tests.promises import promise
 
@@ -212,6 +213,107 @@ class TestALogin:
         assert not MailLogin.objects.exists()
 
 
+def app_login(address, token, service="imap", ip="192.0.2.7"):
+    """The logins that Dovecot is told for an app password."""
+    rows = ask(
+        "mail_auth", "SELECT username FROM mail.app_login(%s, %s, %s, %s)", address, hash_of(token), service, ip
+    )
+    return [row[0] for row in rows]
+
+
+def made(mailbox, **fields):
+    """The token of a row that the portal itself would not make, or not yet."""
+    token = draw_token()
+    given = {"tenant": mailbox.tenant, "mailbox": mailbox, "name": "Phone", "protocols": ["imap"]} | fields
+    AppPassword.objects.create(**given, token_hash=hash_of(token))
+    return token
+
+
+@committed
+class TestAnAppPassword:
+    def test_opens_its_own_mailbox_by_its_own_services(self, cast):
+        row, token = make_app_password(cast.mailbox)
+        for service in ("imap", "smtp"):
+            assert app_login(MAX, token, service) == [MAX]
+        for service in ("pop3", "sieve", "lmtp", "", "IMAP"):
+            assert app_login(MAX, token, service) == []
+        for address in (cast.other_user.address, "info@musterdomain.de", "", MAX.upper(), "%", "' OR '1'='1"):
+            assert app_login(address, token) == []
+        assert app_login(MAX, draw_token()) == app_login(MAX, "") == []
+        row.revoke(by=cast.user)
+        assert app_login(MAX, token) == []
+
+    def test_does_not_depend_on_whether_the_persons_own_password_opens_mail(self, cast):
+        _row, token = make_app_password(cast.mailbox)
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=False)
+        assert (password_of(MAX), app_login(MAX, token)) == ([], [MAX])
+
+    def test_ends_with_its_last_day(self, cast):
+        today = timezone.localdate()
+        for days, logins in ((-1, []), (0, [MAX]), (1, [MAX])):
+            assert app_login(MAX, made(cast.mailbox, valid_until=today + timedelta(days=days))) == logins
+
+    def test_bound_to_networks_opens_from_them_alone(self, cast):
+        token = made(cast.mailbox, networks=["192.0.2.0/24", "2001:db8::/32"])
+        for ip in ("192.0.2.7", "2001:db8:7::1"):
+            assert app_login(MAX, token, ip=ip) == [MAX]
+        for ip in ("192.0.3.7", "2001:db9::1", "::1", "", "nonsense", "192.0.2.7' --", "192.0.2"):
+            assert app_login(MAX, token, ip=ip) == []
+        assert app_login(MAX, made(cast.mailbox), ip="nonsense") == [MAX]
+
+    def test_opens_nothing_for_who_may_not_sign_in(self, cast):
+        _row, token = make_app_password(cast.mailbox)
+        cast.user.lock(by=cast.dvb)
+        assert app_login(MAX, token) == []
+        cast.user.unlock(by=cast.dvb)
+        cast.tenant.suspend(by=cast.staff)
+        assert app_login(MAX, token) == []
+        cast.tenant.resume(by=cast.staff)
+        assert app_login(MAX, token) == [MAX]
+
+    def test_opens_nothing_while_an_initial_password_stands(self, cast):
+        _row, token = make_app_password(cast.mailbox)
+        _password, encoded = cast.user.draw_initial_password()
+        cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now())
+        assert app_login(MAX, token) == []
+        cast.user.change_password("Neun Otter singen 5 Lieder!", by=cast.user)
+        assert app_login(MAX, token) == [MAX]
+
+    def test_opens_no_retired_address(self, cast):
+        _row, token = make_app_password(cast.mailbox)
+        cast.mailbox.address.retire(mailbox=cast.mailbox, by=cast.dvb)
+        assert app_login(MAX, token) == []
+
+    def test_notes_its_last_use_at_most_once_a_minute_unless_it_is_another(self, cast):
+        def use():
+            row = AppPassword.objects.get()
+            return row.last_used_at, row.last_used_by, row.last_used_ip
+
+        token = made(cast.mailbox, protocols=["imap", "smtp"])
+        app_login(MAX, token, "pop3")
+        app_login(cast.other_user.address, token)
+        assert use() == (None, "", None)
+        app_login(MAX, token)
+        first = use()
+        assert first[1:] == ("imap", "192.0.2.7") and timezone.now() - first[0] < timedelta(minutes=1)
+        app_login(MAX, token)
+        assert use() == first
+        for service, ip, noted in (
+            ("smtp", "192.0.2.7", "192.0.2.7"),
+            ("smtp", "2001:db8::7", "2001:db8::7"),
+            ("smtp", "", None),
+        ):
+            before = use()
+            app_login(MAX, token, service, ip)
+            assert use()[0] > before[0] and use()[1:] == (service, noted)
+
+    def test_notes_its_last_use_again_after_a_minute(self, cast):
+        then = timezone.now() - timedelta(seconds=61)
+        token = made(cast.mailbox, last_used_at=then, last_used_by="imap", last_used_ip="192.0.2.7")
+        app_login(MAX, token)
+        assert AppPassword.objects.get().last_used_at > then
+
+
 @promise("A-60")
 class TestRights:
     def test_of_postfix_show_no_hash_and_no_table(self, db):
@@ -228,7 +330,7 @@ class TestRights:
                 ask("mail_ro", f"SELECT * FROM {relation}")
 
     def test_of_the_password_check_show_nothing_else(self, db):
-        for relation in [*(f"mail.{view}" for view in POSTFIX_VIEWS), "accounts_user"]:
+        for relation in [*(f"mail.{view}" for view in POSTFIX_VIEWS), "accounts_user", "mailboxes_apppassword"]:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 ask("mail_auth", f"SELECT * FROM {relation}")
 
@@ -238,6 +340,8 @@ class TestRights:
             ("mail_auth", "user_of('x')"),
             ("mail_ro", "password_of('x')"),
             ("mail_ro", "note_login('x', 'imap')"),
+            ("mail_ro", "app_login('x', 'x', 'imap', '')"),
+            ("mail_usage", "app_login('x', 'x', 'imap', '')"),
             ("mail_usage", "targets_of('x')"),
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -270,6 +374,7 @@ class TestRights:
             "UPDATE mailboxes_usage SET bytes = 0",
             "UPDATE mailboxes_maillogin SET at = now()",
             "SELECT mail.note_login('max.mustermann@musterdomain.de', 'imap')",
+            "SELECT mail.app_login('max.mustermann@musterdomain.de', 'x', 'imap', '')",
             "SELECT * FROM mail.dovecot_passwords",
         ],
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,7 @@ from argon2 import PasswordHasher
 from local import environment, folders
 from local.cluster import Cluster
 from local.pgbouncer import Pgbouncer
+from mailboxes.models.app_passwords import draw_token, hash_of
 
 ROOT = Path(__file__).parents[2]
 # The real cost: it is Dovecot that has to bear it.
@@ -30,6 +33,12 @@ NEW_MAILBOX = """
 INSERT INTO mailboxes_mailbox (tenant_id, public_id, address_id, user_id, storage_mb, delivery, created_at)
 VALUES (%s, %s, %s, %s, %s, 'accept', now()) RETURNING id
 """
+NEW_APP_PASSWORD = """
+INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, name, protocols, valid_until, networks,
+    token_hash, created_at, last_used_by)
+SELECT m.tenant_id, gen_random_uuid(), m.id, 'Gerät', %s, %s, %s::cidr[], %s, now(), ''
+FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id WHERE a.address = %s RETURNING id
+"""
 OF_ADDRESS = "(SELECT id FROM mailboxes_address WHERE address = %s)"
 
 
@@ -44,12 +53,7 @@ class Database:
         """Make the cluster with the portal's migrations, and the mail servers' way to it."""
         folders.make_runtime(self.cluster.state)
         self.cluster.start()
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-            cwd=ROOT,
-            env=environment.base(self.cluster.state) | self.cluster.environment(),
-            check=True,
-        )
+        self.manage("migrate", "--verbosity", "0")
         self.bouncer.start()
         self._connect()
         self.tenant = self._new(
@@ -100,6 +104,33 @@ class Database:
     def hash(self, address: str, encoded: str) -> None:
         """Store a person's password as this hash in Django's form."""
         self.run("UPDATE accounts_user SET password = %s WHERE address = %s", encoded, address)
+
+    def app_password(
+        self, address: str, *protocols: str, valid_until: date | None = None, networks: Sequence[str] = ()
+    ) -> str:
+        """Make an app password of a mailbox and return its token."""
+        token = draw_token()
+        self._new(NEW_APP_PASSWORD, list(protocols), valid_until, list(networks), hash_of(token), address)
+        return token
+
+    def revoke(self, token: str) -> None:
+        self.run("UPDATE mailboxes_apppassword SET revoked_at = now() WHERE token_hash = %s", hash_of(token))
+
+    def mail_password(self, address: str, enabled: bool) -> None:
+        """Let a person's own password open mail programs, or not."""
+        self.run("UPDATE accounts_user SET mail_password_enabled = %s WHERE address = %s", enabled, address)
+
+    def manage(self, *arguments: str, **variables: str) -> str:
+        """Run a command of the portal on this database and return what it says."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=environment.base(self.cluster.state) | self.cluster.environment() | variables,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
 
     def initial(self, address: str, *, expired: bool = False) -> None:
         """Make a person's password an initial one."""
