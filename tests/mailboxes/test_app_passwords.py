@@ -260,7 +260,7 @@ class TestTheList:
         kept(cast.mailbox, last_used_at=timezone.now(), last_used_by="smtp", last_used_ip="2001:db8::7")
         kept(cast.mailbox, "Old", valid_until=yesterday())
         page = portal.get(LIST).content.decode()
-        assert "SMTP (sending), 2001:db8::7" in page and "over since" in page
+        assert "SMTP (sending), 2001:db8::7" in page and "over: the last day" in page
         assert page.index("Old") < page.index("Phone")
 
     def test_shows_nothing_of_anybody_else(self, portal, cast):

@@ -215,10 +215,8 @@ class TestALogin:
 
 def app_login(address, token, service="imap", ip="192.0.2.7"):
     """The logins that Dovecot is told for an app password."""
-    rows = ask(
-        "mail_auth", "SELECT username FROM mail.app_login(%s, %s, %s, %s)", address, hash_of(token), service, ip
-    )
-    return [row[0] for row in rows]
+    question = "SELECT username FROM mail.app_login(%s, %s, %s, %s)"
+    return [username for (username,) in ask("mail_auth", question, address, hash_of(token), service, ip)]
 
 
 def made(mailbox, **fields):
