@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import role_required
 from accounts.models import User
+from accounts.qr import svg
 
 from .forms import AppPasswordForm
 from .models import AppPassword, MadeAlready, ServerAddress
-from .qr import svg
 from .views import own_mailbox, profile_for
 
 # The server of each of Dovecot's services.
