@@ -18,6 +18,8 @@ MAX_ADDRESS = 254
 MAX_TYPED = 1000
 
 LOCAL_PART = re.compile(r"[a-z0-9](?:[._-]?[a-z0-9])*")
+# What servers elsewhere take, but for the signs that some of them read as a route, a program or a file.
+OUTSIDE_LOCAL_PART = re.compile(r"[A-Za-z0-9#$&'*+=?^_`{}~-]+(?:\.[A-Za-z0-9#$&'*+=?^_`{}~-]+)*")
 DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 # Not str.strip(): it would also drop line breaks and tabs, which must be refused wherever they stand.
@@ -33,6 +35,21 @@ def normalise_address(text: str) -> str:
     _check_one_plain_address(text)
     local_part, domain = text.split("@")
     address = f"{normalise_local_part(local_part)}@{normalise_domain(domain)}"
+    if len(address) > MAX_ADDRESS:
+        raise _too_long(MAX_ADDRESS)
+    return address
+
+
+def normalise_outside_address(text: str) -> str:
+    """The stored form of an address on any server: only its domain is canonical, since case may count before the @."""
+    text = _trimmed(text)
+    _check_one_plain_address(text)
+    local_part, domain = text.split("@")
+    if not OUTSIDE_LOCAL_PART.fullmatch(local_part) or len(local_part) > MAX_LOCAL_PART:
+        raise ValidationError(
+            _("The part before the @ cannot be used. Check it for typing errors."), code="local_part_invalid"
+        )
+    address = f"{local_part}@{normalise_domain(domain)}"
     if len(address) > MAX_ADDRESS:
         raise _too_long(MAX_ADDRESS)
     return address
@@ -110,6 +127,18 @@ def split_address(address: str) -> tuple[str, str]:
     """Local part and domain of a canonical address."""
     local_part, _at, domain = address.rpartition("@")
     return local_part, domain
+
+
+def without_tag(address: str) -> str:
+    """The address that mail to `name+tag@domain` ends at, in lower case, for comparing."""
+    local_part, domain = split_address(address)
+    return f"{local_part.partition('+')[0]}@{domain}".lower()
+
+
+def masked_address(address: str) -> str:
+    """Enough of an address for its owner to know it again: the first character, and the domain."""
+    local_part, domain = split_address(address)
+    return f"{local_part[:1]}…@{display_domain(domain)}"
 
 
 def display_address(address: str) -> str:

@@ -14,13 +14,19 @@ def deliver(to, subject, text):
     )
 
 
-def tell(person, name, **context):
-    """Tell a person what happened to their account: `templates/emails/<name>.txt`, whose first line is the subject.
-
-    Goes out with the transaction that made it necessary, to every address at which the person is reached.
-    """
+def written(person, name, **context) -> tuple[str, str]:
+    """Subject and text in the person's language: `templates/emails/<name>.txt`, whose first line is the subject."""
     with override(person.portal_language or person.language):
-        written = render_to_string(f"emails/{name}.txt", {"person": person, **context})
-    subject, _, text = written.strip().partition("\n")
-    for to in person.reached_at:
-        OutboxMessage.objects.add(OutboxMessage.Kind.EMAIL, to=to, subject=subject, text=text.strip())
+        text = render_to_string(f"emails/{name}.txt", {"person": person, **context})
+    subject, _, text = text.strip().partition("\n")
+    return subject, text.strip()
+
+
+def tell(person, name, *, at=None, **context):
+    """Tell a person what happened to their account, in the e-mail of this name.
+
+    Goes out with the transaction that made it necessary, `at` these addresses or wherever the person is reached.
+    """
+    subject, text = written(person, name, **context)
+    for to in at or person.reached_at:
+        OutboxMessage.objects.add(OutboxMessage.Kind.EMAIL, to=to, subject=subject, text=text)

@@ -204,7 +204,13 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{_base.hostname
 OUTBOX_HANDLERS = {
     "email": "accounts.emails.deliver",
     "end_mail_sessions": "mailboxes.dovecot.end_sessions",
+    "password_reset": "accounts.recovery.answer_request",
+    "recovery_address": "accounts.recovery.mail_confirmation",
 }
+# Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
+AFTER_PASSWORD_RESET: list[str] = []
+# Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
+LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
 # Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
@@ -238,7 +244,8 @@ if YUBIKEY_VALIDATION_URLS:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {"secret_links": {"()": "accounts.logs.WithoutSecretLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["secret_links"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # It lists the glyphs that it embeds: of a letter these are the characters of the passwords.
     "loggers": {"fontTools": {"level": "ERROR"}},

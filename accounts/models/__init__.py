@@ -6,6 +6,7 @@ from .factors import BackupCode, Factor, LastFactor, coverage
 from .outbox import OutboxMessage
 from .places import KnownPlace
 from .sessions import PortalSession
+from .recovery import IdentityCheck, PasswordReset, RecoveryAddress, RecoveryRequest
 from .tenants import Installation, Tenant
 from .trail import AuditEvent, AuditNetwork
 from .users import CredentialState, StaleCredentials, User
@@ -17,12 +18,16 @@ __all__ = [
     "Brake",
     "CredentialState",
     "Factor",
+    "IdentityCheck",
     "Installation",
     "KnownPlace",
     "LastFactor",
     "Logo",
     "OutboxMessage",
     "PortalSession",
+    "PasswordReset",
+    "RecoveryAddress",
+    "RecoveryRequest",
     "StaleCredentials",
     "Tenant",
     "User",

@@ -28,6 +28,9 @@ NETWORK = Limit(free=30, first=timedelta(minutes=15))
 ACCOUNT = Limit(free=50, first=timedelta(minutes=15))
 # Passwort ändern: judging a new password costs time, and an open session must not serve to guess the current one.
 CHANGE = Limit(free=30, first=timedelta(minutes=1))
+# Passwort vergessen: what one network may ask for, and what one account is sent; nobody's mail is flooded from here.
+ASKED = Limit(free=20, first=timedelta(hours=1), longest=timedelta(hours=1))
+MAILED = Limit(free=3, first=timedelta(hours=1), longest=timedelta(hours=1))
 
 # One-time codes: of a million, three are right at a time.
 CODE_PAIR = Limit(free=5, first=timedelta(seconds=30))
@@ -77,6 +80,16 @@ class BrakeQuerySet(models.QuerySet):
 
     def forgive_codes(self, user, *, ip: str):
         self.filter(key__in=self._code_keys(user, ip)).delete()
+
+    def count_request(self, *, ip: str) -> timedelta | None:
+        """Count one question about a forgotten password; None lets it pass, else how long to wait."""
+        key = _key("asked", network_of(ip))
+        return None if self._count(ASKED, key) else self._wait(key)
+
+    def count_mail(self, *about: str) -> timedelta | None:
+        """Count one e-mail that somebody asks for, `about` says which; None lets it pass, else how long to wait."""
+        key = _key("mailed", *about)
+        return None if self._count(MAILED, key) else self._wait(key)
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears what it was counted on; of the network's counter it takes back its own try alone.

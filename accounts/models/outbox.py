@@ -40,6 +40,8 @@ class OutboxMessage(models.Model):
     class Kind(models.TextChoices):
         EMAIL = "email", _("e-mail")
         END_MAIL_SESSIONS = "end_mail_sessions", _("end mail sessions")
+        PASSWORD_RESET = "password_reset", _("answer to a forgotten password")
+        RECOVERY_ADDRESS = "recovery_address", _("confirmation of a recovery address")
 
     kind = models.CharField(max_length=32, choices=Kind)
     payload = models.JSONField(default=dict)

@@ -73,6 +73,17 @@ class UserQuerySet(models.QuerySet):
             return self.filter(tenant_id=viewer.tenant_id, role=User.Role.USER)
         return self.colleagues() if viewer.role == User.Role.STAFF else self.none()
 
+    def needing_identity_check(self) -> set[int]:
+        """Ids of those who had a password of their own already, or asked for new credentials from outside."""
+        had_one, asks = Q(password_changed_at__isnull=False), Q(recovery_requests__outcome="open")
+        return set(self.filter(had_one | asks).values_list("pk", flat=True))
+
+    def helpers_of(self, person):
+        """Who may give a person new credentials: the tenant's DVBs a mailbox user, staff everybody else."""
+        if person.role == User.Role.USER:
+            return self.for_sign_in().filter(tenant_id=person.tenant_id, role=User.Role.DVB, may_sign_in=True)
+        return self.for_sign_in().filter(role=User.Role.STAFF, may_sign_in=True)
+
     def for_sign_in(self):
         """With the tenant, `accounts_may_sign_in`, and whether there is a second factor, in one query."""
         return self.select_related("tenant").annotate(may_sign_in=MaySignIn(), has_factor=_has_factor())
@@ -225,7 +236,7 @@ class User(AbstractBaseUser):
     @property
     def reached_at(self) -> list[str]:
         """Where this person reads what the portal has to tell."""
-        return [self.address]
+        return [self.address, *self.recovery_addresses.in_force().values_list("address", flat=True)]
 
     @property
     def needs_factor(self) -> bool:
@@ -269,6 +280,7 @@ class User(AbstractBaseUser):
         if self.initial_password and not self.initial_used_at:
             self.initial_used_at = timezone.now()
             self.save(update_fields=["initial_used_at"])
+        self.password_resets.unused().delete()
         AuditEvent.objects.record(AuditEvent.Deed.LOGGED_IN, self, by=self, new={"area": self.area})
 
     def draw_initial_password(self) -> tuple[str, str]:
@@ -280,10 +292,11 @@ class User(AbstractBaseUser):
         days = self.tenant.initial_password_days if self.tenant else INITIAL_PASSWORD_DAYS
         return issued_at + timedelta(days=days)
 
-    def issue_initial_password(self, encoded: str, *, by, issue: int, at: datetime):
+    def issue_initial_password(self, encoded: str, *, by, issue: int, at: datetime, check: dict | None = None):
         """Make the drawn password the only valid one; `issue` is how often the caller saw it given out.
 
-        Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
+        `check` says for the trail how it was found out who the person is. A recovery address goes, since nobody
+        knows any more whose it is. Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
         """
         with transaction.atomic():
             self._swap(
@@ -296,7 +309,10 @@ class User(AbstractBaseUser):
                 initial_issues=issue + 1,
                 mail_password_enabled=False,
             )
-            AuditEvent.objects.record(AuditEvent.Deed.CREDENTIALS_ISSUED, self, by=by, new={"issue": issue + 1})
+            new = {"issue": issue + 1, **(check or {})}
+            AuditEvent.objects.record(AuditEvent.Deed.CREDENTIALS_ISSUED, self, by=by, new=new)
+            self.recovery_addresses.remove_for(self, by=by)
+            self.recovery_requests.waiting().close("done", by=by)
             self.end_mail_sessions()
 
     def change_password(self, password: str, *, by):
@@ -304,7 +320,13 @@ class User(AbstractBaseUser):
 
         Raises StaleCredentials when another change came first: old or new, never a mixture.
         """
-        encoded = make_password(password)
+        self.take_password(make_password(password), by=by, deed=AuditEvent.Deed.PASSWORD_CHANGED)
+
+    def take_password(self, encoded: str, *, by, deed):
+        """Make the hash of a password of the person's own the one that counts; the deed also names the e-mail.
+
+        Raises StaleCredentials when the password is no longer the one that this object was read with.
+        """
         with transaction.atomic():
             self._swap(
                 User.objects.filter(pk=self.pk, password=self.password),
@@ -313,8 +335,8 @@ class User(AbstractBaseUser):
                 initial_password=False,
             )
             self.settle_mail_password()
-            AuditEvent.objects.record(AuditEvent.Deed.PASSWORD_CHANGED, self, by=by)
-            tell(self, "password_changed")
+            AuditEvent.objects.record(deed, self, by=by)
+            tell(self, deed.value)
             self.end_mail_sessions()
 
     def settle_mail_password(self):
@@ -336,6 +358,7 @@ class User(AbstractBaseUser):
         with transaction.atomic():
             if not self._switch_lock(True, timezone.now(), by, reason):
                 return
+            self.password_resets.unused().delete()
             AuditEvent.objects.record(AuditEvent.Deed.LOCKED, self, by=by, new={"reason": reason})
             self.end_mail_sessions()
 
@@ -357,7 +380,10 @@ class User(AbstractBaseUser):
         return bool(changed)
 
     def _swap(self, unchanged, **fields):
+        """Store a new password where the row is still as it was seen; links mailed before are dead from then on."""
         if not unchanged.update(**fields):
             raise StaleCredentials(self)
+        self.password_resets.unused().delete()
+        self.recovery_addresses.filter(verified_at=None).delete()
         for name, value in fields.items():
             setattr(self, name, value)

@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -39,9 +38,3 @@ def password_change(request):
 @require_safe
 def password_changed(request):
     return render(request, "accounts/password_changed.html")
-
-
-@login_not_required
-@require_safe
-def password_forgotten(request):
-    return render(request, "accounts/password_forgotten.html")

@@ -2,7 +2,7 @@
 
 from .addresses import Address, Domain, LimitReached
 from .app_passwords import AppPassword, MadeAlready
-from .mailboxes import Alias, Mailbox, MailLogin, Usage
+from .mailboxes import Alias, Mailbox, MailLogin, Usage, leads_to_mailbox
 from .servers import ServerAddress
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Mailbox",
     "ServerAddress",
     "Usage",
+    "leads_to_mailbox",
 ]

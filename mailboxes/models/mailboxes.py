@@ -8,6 +8,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import without_tag
 from accounts.models import AuditEvent, Tenant, User
 
 from .addresses import Address, LimitReached, TenantScopedQuerySet
@@ -74,6 +75,12 @@ def new_address(domain, local_part, kind) -> Address:
     address.full_clean()
     address.save()
     return address
+
+
+def leads_to_mailbox(user, address: str) -> bool:
+    """Whether mail to an address, a +tag in it or not, ends in this person's mailbox."""
+    own = Address.objects.filter(Q(mailbox__user=user) | Q(alias__mailbox__user=user), retired_at=None)
+    return own.filter(address=without_tag(address)).exists()
 
 
 class Mailbox(models.Model):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils.module_loading import import_string
 
-from accounts.models import Brake, KnownPlace, OutboxMessage, PortalSession
+from accounts.models import Brake, KnownPlace, OutboxMessage, PasswordReset, PortalSession, RecoveryAddress
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ class Command(BaseCommand):
             KnownPlace.objects.forgotten().delete()
             OutboxMessage.objects.long_done().delete()
             PortalSession.objects.expired().delete()
+            PasswordReset.objects.long_over().delete()
+            RecoveryAddress.objects.long_over().delete()
 
 
 def handle_next() -> bool:
