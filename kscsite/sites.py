@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
-from accounts.models import AuditEvent, Installation, Tenant, User
+from accounts.models import AuditEvent, Installation, RecoveryRequest, Tenant, User
 from mailboxes.admin import (
     AliasDesk,
     ColleagueAdmin,
@@ -13,6 +13,7 @@ from mailboxes.admin import (
     ServerAddressAdmin,
 )
 from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
+from mailboxes.recovery_admin import RecoveryRequestAdmin, RecoveryRequestDesk
 
 
 class Desk(PortalAdminSite):
@@ -32,12 +33,14 @@ desk.register(Mailbox, MailboxDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
 desk.register(Tenant, PolicyDesk)
+desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)
 
 staff = StaffAdmin(name="staff")
 staff.register(Tenant, TenantAdmin)
 staff.register(Domain, DomainAdmin)
 staff.register(User, ColleagueAdmin)
+staff.register(RecoveryRequest, RecoveryRequestAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

@@ -19,9 +19,9 @@ from accounts.admin import ScopedAdmin, shown_time
 from accounts.forms import PersonForm
 from accounts.models import AuditEvent, Factor, StaleCredentials, User, coverage
 
-from .credentials import CHUNK, Ticket, draw, read_tickets, store
+from .credentials import CHUNK, Ticket, draw, needing_check, read_tickets, recipients, store
 from .dnsrecords import setup_records
-from .forms import AliasCreateForm, DomainCreateForm, MailboxChangeForm, MailboxCreateForm
+from .forms import AliasCreateForm, DomainCreateForm, IdentityForm, MailboxChangeForm, MailboxCreateForm
 from .letters import initialdaten, pdf
 from .setup import setup_for
 
@@ -131,17 +131,22 @@ class PeopleAdmin(ScopedAdmin):
         self.message_user(request, text % person, messages.SUCCESS)
         return redirect(self.url("change", pk))
 
-    def confirm_credentials(self, request, people):
+    def confirm_credentials(self, request, people, faulty=None):
+        needing = needing_check(people)
         tickets = [(person, Ticket(person.pk, person.initial_issues).sign(request.user)) for person in people]
         request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
             "title": _("Give out credentials"),
             "opts": self.opts,
             "action_url": self.url("credentials"),
-            "chunks": [tickets[start : start + CHUNK] for start in range(0, len(tickets), CHUNK)],
+            "chunks": [
+                (tickets[start : start + CHUNK], faulty or IdentityForm(auto_id=f"id_%s_{start}"))
+                for start in range(0, len(tickets), CHUNK)
+            ],
             "people": people,
+            "needing": needing,
         }
-        return TemplateResponse(request, "mailboxes/desk/issue_confirm.html", context)
+        return TemplateResponse(request, "mailboxes/desk/issue_confirm.html", context, status=422 if faulty else 200)
 
     @sensitive_variables()
     @transaction.non_atomic_requests
@@ -154,10 +159,15 @@ class PeopleAdmin(ScopedAdmin):
         if request.method != "POST":
             return redirect(self.url("changelist"))
         try:
-            credentials = draw(read_tickets(request.POST.getlist("person"), request.user), request.user)
+            tickets = read_tickets(request.POST.getlist("person"), request.user)
+            people = recipients(tickets, request.user)
+            check = IdentityForm(request.POST) if needing_check(people) else None
+            if check and not check.is_valid():
+                return self.confirm_credentials(request, list(people), check)
+            credentials = draw(tickets, request.user)
             answer = self.letter_answer if request.POST.get("output") == "letter" else self.screen_answer
             response = answer(request, credentials)
-            store(credentials, by=request.user)
+            store(credentials, by=request.user, check=check and check.cleaned_data | {"checked_by": str(request.user)})
         except StaleCredentials:
             return render(request, "409.html", status=409)
         return response

@@ -63,12 +63,18 @@ def draw(tickets: Iterable[Ticket], viewer) -> list[Credentials]:
 
     Raises StaleCredentials when somebody was given credentials since the form was drawn, or may not get them.
     """
+    people, now = recipients(tickets, viewer), timezone.now()
+    aliases = _aliases_of(people)
+    return [_drawn(person, tuple(aliases.get(person.pk, ())), ticket, now) for person, ticket in people.items()]
+
+
+def recipients(tickets: Iterable[Ticket], viewer) -> dict[User, Ticket]:
+    """Whom the tickets are for, while each is as it was seen; raises StaleCredentials as `draw` does."""
     wanted = {ticket.user_id: ticket for ticket in tickets}
     people = User.objects.may_get_credentials_from(viewer).select_related("tenant").in_bulk(wanted)
     if any(pk not in people or people[pk].initial_issues != wanted[pk].issue for pk in wanted):
         raise StaleCredentials
-    aliases, now = _aliases_of(people), timezone.now()
-    return [_drawn(people[pk], tuple(aliases.get(pk, ())), ticket, now) for pk, ticket in wanted.items()]
+    return {people[pk]: ticket for pk, ticket in wanted.items()}
 
 
 def _drawn(user: User, aliases: tuple[str, ...], ticket: Ticket, now: datetime) -> Credentials:
@@ -76,11 +82,25 @@ def _drawn(user: User, aliases: tuple[str, ...], ticket: Ticket, now: datetime) 
     return Credentials(user, password, encoded, aliases, ticket, now)
 
 
-def store(credentials: list[Credentials], by):
-    """Make all drawn passwords valid at once, or none; raises StaleCredentials where somebody was faster."""
+def store(credentials: list[Credentials], by, check: dict | None = None):
+    """Make all drawn passwords valid at once, or none; raises StaleCredentials where somebody was faster.
+
+    `check` says, for the trail of those who need it, how it was made sure who they are.
+    """
     with transaction.atomic():
+        needing = needing_check(given.user for given in credentials)
+        if needing and check is None:
+            raise StaleCredentials
         for given in sorted(credentials, key=lambda given: given.user.pk):
-            given.user.issue_initial_password(given.encoded, by=by, issue=given.ticket.issue, at=given.issued_at)
+            known = check if given.user.pk in needing else None
+            given.user.issue_initial_password(
+                given.encoded, by=by, issue=given.ticket.issue, at=given.issued_at, check=known
+            )
+
+
+def needing_check(people: Iterable[User]) -> set[int]:
+    """Ids of those to whom credentials go only after it was made sure who they are."""
+    return User.objects.filter(pk__in=[person.pk for person in people]).needing_identity_check()
 
 
 def _aliases_of(people) -> dict[int, list[str]]:

@@ -4,11 +4,33 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import normalise_domain, normalise_local_part
-from accounts.models import User
+from accounts.models import IdentityCheck, User
 from accounts.names import validate_name
 
 from .models import Alias, AppPassword, Domain, Mailbox
 from .networks import normalise_network
+
+
+class IdentityForm(forms.Form):
+    """How it was made sure that new credentials reach their owner; `cleaned_data` goes into the audit trail."""
+
+    identity_check = forms.ChoiceField(
+        label=_("How did you make sure who it is?"),
+        choices=[("", _("Please choose")), *IdentityCheck.choices],
+        help_text=_("Never call a number or write to an address that you were only now given. This is put on record."),
+    )
+    identity_note = forms.CharField(
+        label=_("Remark"),
+        max_length=200,
+        required=False,
+        validators=[validate_name],
+        help_text=_("For example which number you called. Needed if you choose “otherwise”."),
+    )
+
+    def clean(self):
+        found = self.cleaned_data
+        if found.get("identity_check") == IdentityCheck.OTHER and not found.get("identity_note", True):
+            self.add_error("identity_note", _("Say in a few words how you made sure."))
 
 
 class LocalPartField(forms.CharField):

@@ -8,7 +8,7 @@ from django.core import signing
 from django.db import connection
 from django.urls import URLResolver, get_resolver
 
-from accounts.models import AuditEvent, Installation
+from accounts.models import AuditEvent, Installation, RecoveryRequest
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY, Cast, make_app_password
 from tests.client import Client
@@ -101,6 +101,11 @@ ROUTES = {
     "passwort/aendern/": row(*PEOPLE),
     "passwort/geaendert/": row(*PEOPLE),
     "passwort/vergessen/": everybody(200),
+    "passwort/vergessen/gefragt/": everybody(200),
+    "passwort/neu/<str:token>/": everybody(410),
+    "wiederherstellung/": row(*PEOPLE),
+    "wiederherstellung/entfernen/": row(*PEOPLE),
+    "wiederherstellung/bestaetigen/<str:token>/": everybody(410),
     "sprache/": everybody("/"),
     "healthz": everybody(200),
     **site("desk/", *DVBS, "dsb"),
@@ -129,6 +134,13 @@ ROUTES = {
         elsewhere=("other_dvb",),
         insiders=(*DVBS, "dsb"),
     ),
+    **room(
+        "desk/accounts/recoveryrequest/",
+        (*DVBS, "dsb"),
+        own=(*OWN_DVBS, "dsb"),
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+    ),
     **site("staff/", "staff"),
     **room("staff/accounts/tenant/", ["staff"], own=["staff"], adders=["staff"]),
     **room("staff/mailboxes/domain/", ["staff"], own=["staff"], adders=["staff"]),
@@ -138,6 +150,8 @@ ROUTES = {
     "staff/accounts/user/<int:pk>/unlock/": row("staff", status=405),
     **room("staff/mailboxes/serveraddress/", ["staff"], own=["staff"], adders=["staff"], removers=["staff"]),
     **room("staff/accounts/installation/", ["staff"], own=["staff"]),
+    # The object is a mailbox user's request, which is the DVB's business.
+    **room("staff/accounts/recoveryrequest/", ["staff"], own=[], elsewhere=["staff"]),
     **room("staff/accounts/auditevent/", ["staff"], own=["staff"]),
 }
 
@@ -163,6 +177,9 @@ def objects(cast, *, other=False):
         "tenant": getattr(cast, f"{who}tenant").pk,
         "user": getattr(cast, f"{who}dvb").pk,
         "auditevent": AuditEvent.objects.filter(tenant=getattr(cast, f"{who}tenant")).first().pk,
+        "recoveryrequest": RecoveryRequest.objects.get_or_create(
+            user=getattr(cast, f"{who}user"), tenant=getattr(cast, f"{who}tenant")
+        )[0].pk,
         "serveraddress": ServerAddress.objects.get_or_create(protocol="imap", host="h", port=1, encryption="tls")[
             0
         ].pk,
@@ -244,7 +261,9 @@ def check_headers(route, name, response):
     assert "default-src 'self'" in headers["Content-Security-Policy"], route
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    secret = route.startswith(("passwort/neu/", "wiederherstellung/bestaetigen/"))
+    assert headers["Referrer-Policy"] == ("no-referrer" if secret else "same-origin"), route
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "no-store" in headers["Cache-Control"] or route.endswith(("jsi18n/", ".css")), (route, name)
     assert CANARY not in str(headers) or name in ("other_dvb", "staff")
 

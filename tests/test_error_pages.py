@@ -41,9 +41,7 @@ class TestErrorPages:
         assert response.status_code == 500
         assert "KundenServiceCenter" in page and "ZeroDivision" not in page and "Traceback" not in page
 
-    @pytest.mark.parametrize(
-        ("method", "path"), [("get", "/abmelden/"), ("post", "/passwort/vergessen/"), ("put", "/")]
-    )
+    @pytest.mark.parametrize(("method", "path"), [("get", "/abmelden/"), ("post", "/impressum/"), ("put", "/")])
     def test_of_a_wrong_method_says_so_in_the_portals_look(self, client, cast, method, path):
         client.force_login(cast.user)
         response = getattr(client, method)(path)

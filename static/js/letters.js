@@ -26,6 +26,7 @@ if (box && forms.length > 1) {
   box.hidden = false;
   const leaving = (event) => event.preventDefault();
   button.addEventListener("click", async () => {
+    if (!forms.every((form) => form.hidden || form.reportValidity())) return;
     button.disabled = true;
     progress.hidden = false;
     failed.hidden = true;
