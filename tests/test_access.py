@@ -178,7 +178,10 @@ def objects(cast, *, other=False):
         "user": getattr(cast, f"{who}dvb").pk,
         "auditevent": AuditEvent.objects.filter(tenant=getattr(cast, f"{who}tenant")).first().pk,
         "recoveryrequest": RecoveryRequest.objects.get_or_create(
-            user=getattr(cast, f"{who}user"), tenant=getattr(cast, f"{who}tenant")
+            user=getattr(cast, f"{who}user"),
+            tenant=getattr(cast, f"{who}tenant"),
+            # A number that stands nowhere else on a page.
+            defaults={"pk": 765_000 + getattr(cast, f"{who}user").pk},
         )[0].pk,
         "serveraddress": ServerAddress.objects.get_or_create(protocol="imap", host="h", port=1, encryption="tls")[
             0

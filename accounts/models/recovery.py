@@ -45,7 +45,7 @@ def reset_deadline() -> datetime:
     return timezone.now() + RESET_WITHIN
 
 
-def locked_person(pk) -> User:
+def locked_person(pk):
     """The person as the database has them, held against others who set the password or an address of theirs."""
     return User.objects.for_sign_in().select_for_update(of=("self",), no_key=True).get(pk=pk)
 
@@ -169,9 +169,11 @@ class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
     def by_token(self, token) -> "PasswordReset | None":
         """What a link stands for, while it is alive and its person may sign in; looking at it changes nothing."""
         reset = self.alive().filter(token_hash=digest(token)).first()
-        if reset:
-            reset.user = User.objects.for_sign_in().get(pk=reset.user_id)
-        return reset if reset and reset.user.may_sign_in else None
+        if reset is None:
+            return None
+        person = User.objects.for_sign_in().get(pk=reset.user_id)
+        reset.user = person
+        return reset if person.may_sign_in else None
 
 
 class PasswordReset(models.Model):

@@ -38,7 +38,7 @@ def propose(client, address=ELSEWHERE, password=PASSWORD, **extra):
 
 def mailed_link() -> str:
     work()
-    [path] = [LINK.search(message.body)[1] for message in mail.outbox if LINK.search(message.body)]
+    [path] = [path for message in mail.outbox for path in LINK.findall(str(message.body))]
     mail.outbox.clear()
     return path
 
