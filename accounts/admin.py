@@ -94,7 +94,8 @@ class ScopedAdmin(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup, value, request):
         """Only the filters that the page offers: any other look-up could be asked about secret columns."""
-        offered = {name for name in self.get_list_filter(request) if isinstance(name, str)}
+        filters = self.get_list_filter(request)
+        offered = {one if isinstance(one, str) else one.parameter_name for one in filters}
         return any(lookup in (name, f"{name}__exact", f"{name}__id__exact") for name in offered)
 
     def log_addition(self, request, obj, message):
@@ -186,7 +187,7 @@ class PolicyDesk(ScopedAdmin):
 
     viewers = changers = (User.Role.DVB,)
     list_display = ("name", "second_factor", "second_factor_from", "app_passwords_only")
-    fields = ("second_factor", "second_factor_from", "app_passwords_only")
+    fields = ("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_only")
 
     def save_model(self, request, obj, form, change):
         obj.save(update_fields=form.changed_data)

@@ -107,7 +107,8 @@ class TenantForm(forms.ModelForm):
         model = Tenant
         fields = (
             *("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb"),
-            *("initial_password_days", "password_rule", "second_factor", "second_factor_from", "app_passwords_only"),
+            *("initial_password_days", "password_rule", "second_factor", "second_factor_from"),
+            *("factor_removal_hours", "app_passwords_only"),
             *("support_email", "support_phone", "accent"),
         )
 

@@ -18,6 +18,7 @@ urlpatterns = [
     path("zwei-faktor/yubikey/", factors.factor_yubikey, name="factor_yubikey"),
     path("zwei-faktor/sicherheitsschluessel/", factors.factor_security_key, name="factor_security_key"),
     path("zwei-faktor/ersatz-codes/", factors.backup_codes, name="backup_codes"),
+    path("zwei-faktor/behalten/", factors.factors_keep, name="factors_keep"),
     path("zwei-faktor/<int:pk>/entfernen/", factors.factor_remove, name="factor_remove"),
     path("sitzung/", login.session, name="session"),
     path("abmelden/", login.PortalLogoutView.as_view(), name="logout"),

@@ -206,9 +206,10 @@ OUTBOX_HANDLERS = {
     "end_mail_sessions": "mailboxes.dovecot.end_sessions",
     "password_reset": "accounts.recovery.answer_request",
     "recovery_address": "accounts.recovery.mail_confirmation",
+    "remove_factors": "accounts.factor_removal.carry_out",
 }
 # Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
-AFTER_PASSWORD_RESET: list[str] = []
+AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]
 # Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
 LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
 # Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.

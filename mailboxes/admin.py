@@ -37,7 +37,8 @@ def factors_shown(row) -> str:
     if not row.factor_kinds:
         return "–"
     kinds = ", ".join(str(Factor.Kind(kind).label) for kind in row.factor_kinds)
-    return f"{kinds} {gettext('since %(day)s') % {'day': formats.date_format(timezone.localdate(row.factor_since))}}"
+    day = formats.date_format(timezone.localdate(row.factor_since))
+    return gettext("%(kinds)s since %(day)s") % {"kinds": kinds, "day": day}
 
 
 class HasFactor(admin.SimpleListFilter):
@@ -67,6 +68,7 @@ class PeopleAdmin(ScopedAdmin):
             path("credentials/", self.room(self.credentials_view), name=self.url_name("credentials")),
             path("<int:pk>/lock/", self.room(self.lock_view), name=self.url_name("lock")),
             path("<int:pk>/unlock/", self.room(self.unlock_view), name=self.url_name("unlock")),
+            path("<int:pk>/factors/", self.room(self.factors_view), name=self.url_name("factors")),
         ]
         return own + super().get_urls()
 
@@ -130,6 +132,26 @@ class PeopleAdmin(ScopedAdmin):
         )
         self.message_user(request, text % person, messages.SUCCESS)
         return redirect(self.url("change", pk))
+
+    def factors_view(self, request, pk):
+        """For somebody who lost phone and key: all second factors go, once it is put on record who asked."""
+        person = self.person(self.own_object(request, pk))
+        form = IdentityForm(request.POST if request.method == "POST" else None)
+        if form.is_bound and form.is_valid():
+            person.ask_factor_removal(by=request.user, check=form.cleaned_data)
+            later, done = _("The second factors of %s will be removed."), _("%s has no second factor any more.")
+            text = later if person.factors_end_at else done
+            self.message_user(request, text % person, messages.SUCCESS)
+            return redirect(self.url("change", pk))
+        request.current_app = self.admin_site.name
+        context = self.admin_site.each_context(request) | {
+            "title": _("Remove second factors"),
+            "opts": self.opts,
+            "person": person,
+            "form": form,
+            "back": self.url("change", pk),
+        }
+        return TemplateResponse(request, "mailboxes/desk/factors.html", context, status=422 if form.is_bound else 200)
 
     def confirm_credentials(self, request, people, faulty=None):
         needing = needing_check(people)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import role_required
+from accounts.access import fresh_login_required, role_required
 from accounts.models import User
 from accounts.qr import svg
 
@@ -31,6 +31,7 @@ def app_passwords(request):
 
 
 @role_required(User.Role.USER)
+@fresh_login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("token")
 def app_password_new(request):

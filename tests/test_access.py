@@ -95,6 +95,7 @@ ROUTES = {
     "zwei-faktor/yubikey/": row(*PEOPLE, status=404),
     "zwei-faktor/sicherheitsschluessel/": row(*PEOPLE),
     "zwei-faktor/ersatz-codes/": row(*PEOPLE) | {"user": "/zwei-faktor/"},
+    "zwei-faktor/behalten/": row(*PEOPLE, status=405),
     "zwei-faktor/<int:pk>/entfernen/": row("dvb") | dict.fromkeys({*PEOPLE} - {"dvb"}, 404),
     "sitzung/": everybody(200),
     "abmelden/": row(*PEOPLE, status=405),
@@ -116,6 +117,7 @@ ROUTES = {
     "desk/mailboxes/mailbox/credentials/": row(*DVBS, status="/desk/mailboxes/mailbox/"),
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
+    "desk/mailboxes/mailbox/<int:pk>/factors/": row(*OWN_DVBS) | {"other_dvb": 404},
     **room(
         "desk/mailboxes/alias/",
         DVBS,
@@ -148,6 +150,7 @@ ROUTES = {
     "staff/accounts/user/credentials/": row("staff", status="/staff/accounts/user/"),
     "staff/accounts/user/<int:pk>/lock/": row("staff", status=405),
     "staff/accounts/user/<int:pk>/unlock/": row("staff", status=405),
+    "staff/accounts/user/<int:pk>/factors/": row("staff"),
     **room("staff/mailboxes/serveraddress/", ["staff"], own=["staff"], adders=["staff"], removers=["staff"]),
     **room("staff/accounts/installation/", ["staff"], own=["staff"]),
     # The object is a mailbox user's request, which is the DVB's business.

@@ -5,8 +5,8 @@ from .brand import Logo
 from .factors import BackupCode, Factor, LastFactor, coverage
 from .outbox import OutboxMessage
 from .places import KnownPlace
-from .sessions import PortalSession
 from .recovery import IdentityCheck, PasswordReset, RecoveryAddress, RecoveryRequest
+from .sessions import PortalSession
 from .tenants import Installation, Tenant
 from .trail import AuditEvent, AuditNetwork
 from .users import CredentialState, StaleCredentials, User
@@ -24,8 +24,8 @@ __all__ = [
     "LastFactor",
     "Logo",
     "OutboxMessage",
-    "PortalSession",
     "PasswordReset",
+    "PortalSession",
     "RecoveryAddress",
     "RecoveryRequest",
     "StaleCredentials",

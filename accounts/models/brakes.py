@@ -83,13 +83,11 @@ class BrakeQuerySet(models.QuerySet):
 
     def count_request(self, *, ip: str) -> timedelta | None:
         """Count one question about a forgotten password; None lets it pass, else how long to wait."""
-        key = _key("asked", network_of(ip))
-        return None if self._count(ASKED, key) else self._wait(key)
+        return self._count_all((ASKED, keyed("asked", network_of(ip))))
 
     def count_mail(self, *about: str) -> timedelta | None:
         """Count one e-mail that somebody asks for, `about` says which; None lets it pass, else how long to wait."""
-        key = _key("mailed", *about)
-        return None if self._count(MAILED, key) else self._wait(key)
+        return self._count_all((MAILED, keyed("mailed", *about)))
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears what it was counted on; of the network's counter it takes back its own try alone.

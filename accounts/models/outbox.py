@@ -10,9 +10,9 @@ KEPT = timedelta(days=7)
 
 
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
-    def add(self, kind, **payload) -> "OutboxMessage":
-        """Ask for something outside the database, in the transaction that makes it necessary."""
-        return self.create(kind=kind, payload=payload)
+    def add(self, kind, *, due=None, **payload) -> "OutboxMessage":
+        """Ask for something outside the database, in the transaction that makes it necessary; `due`: not before."""
+        return self.create(kind=kind, payload=payload, due=due or timezone.now())
 
     def end_mail_sessions(self, addresses):
         """Have the open IMAP, POP3 and ManageSieve sessions of these mailboxes ended."""
@@ -42,6 +42,7 @@ class OutboxMessage(models.Model):
         END_MAIL_SESSIONS = "end_mail_sessions", _("end mail sessions")
         PASSWORD_RESET = "password_reset", _("answer to a forgotten password")
         RECOVERY_ADDRESS = "recovery_address", _("confirmation of a recovery address")
+        REMOVE_FACTORS = "remove_factors", _("remove second factors")
 
     kind = models.CharField(max_length=32, choices=Kind)
     payload = models.JSONField(default=dict)

@@ -88,6 +88,13 @@ class Tenant(Supported, models.Model):
     second_factor_from = models.DateField(
         _("required from"), null=True, blank=True, help_text=_("Until then people are reminded at each login.")
     )
+    factor_removal_hours = models.PositiveSmallIntegerField(
+        _("pause before second factors are removed (hours)"),
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(168)],
+        help_text=_("After a DVB's request the person can object for so long; 0 removes at once, 168 are a week."),
+    )
     app_passwords_only = models.BooleanField(
         _("mail programs with app passwords only"),
         default=False,

@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..context import current_request
+
+NETWORK_KEPT = timedelta(days=7)
 
 
 class AuditEventManager(models.Manager["AuditEvent"]):
@@ -72,6 +76,9 @@ class AuditEvent(models.Model):
         PASSWORD_CHANGED = "password_changed", _("password changed")
         FACTOR_ADDED = "factor_added", _("second factor added")
         FACTOR_REMOVED = "factor_removed", _("second factor removed")
+        FACTORS_REMOVED = "factors_removed", _("all second factors removed")
+        FACTORS_REMOVAL_ASKED = "factors_removal", _("removal of second factors asked for")
+        FACTORS_KEPT = "factors_kept", _("removal of second factors stopped")
         CODES_DRAWN = "codes_drawn", _("backup codes drawn")
         PASSWORD_RESET = "password_reset", _("password set anew by a mailed link")
         RESET_LINK_SENT = "reset_link_sent", _("link for a new password sent")
@@ -115,11 +122,19 @@ class AuditEvent(models.Model):
         return f"{self.get_deed_display()}: {self.object_label}"
 
 
+class AuditNetworkQuerySet(models.QuerySet["AuditNetwork"]):
+    def outdated(self):
+        """Older than an attack takes to be noticed and looked into."""
+        return self.filter(event__at__lt=timezone.now() - NETWORK_KEPT)
+
+
 class AuditNetwork(models.Model):
     """The IP address of a deed, apart from it, so that it can be deleted while the trail stays."""
 
     event = models.OneToOneField(AuditEvent, models.CASCADE, primary_key=True, related_name="network")
     ip = models.GenericIPAddressField(_("IP address"))
+
+    objects = AuditNetworkQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("network of a deed")

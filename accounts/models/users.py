@@ -166,6 +166,8 @@ class User(AbstractBaseUser):
     initial_used_at = models.DateTimeField(_("first login"), null=True, editable=False)
     initial_issues = models.PositiveIntegerField(_("times given out"), default=0, editable=False)
     mail_password_enabled = models.BooleanField(_("password opens mail programs"), default=False, editable=False)
+    # While the person can still object to a removal that a DVB has asked for.
+    factors_end_at = models.DateTimeField(_("second factors end"), null=True, editable=False)
     locked_at = models.DateTimeField(_("locked"), null=True, editable=False)
     locked_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="+")
     lock_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
@@ -343,6 +345,39 @@ class User(AbstractBaseUser):
         """Decide anew whether the password opens mail programs."""
         User.objects.filter(pk=self.pk).settle_mail_passwords()
         self.refresh_from_db(fields=["mail_password_enabled"])
+
+    def ask_factor_removal(self, *, by, check: dict):
+        """Take all second factors away for somebody who lost them: at once, or after the tenant's pause.
+
+        `check` says for the trail how it was made sure who asks.
+        """
+        hours = self.tenant.factor_removal_hours if self.tenant else 0
+        if not hours:
+            self.remove_factors(by=by, check=check)
+            return
+        with transaction.atomic():
+            self.factors_end_at = timezone.now() + timedelta(hours=hours)
+            self.save(update_fields=["factors_end_at"])
+            AuditEvent.objects.record(AuditEvent.Deed.FACTORS_REMOVAL_ASKED, self, by=by, new=check)
+            OutboxMessage.objects.add(OutboxMessage.Kind.REMOVE_FACTORS, due=self.factors_end_at, user=self.pk)
+            tell(self, "factors_removal", by=by)
+
+    def keep_factors(self, *, by):
+        """The person objects: nothing is removed."""
+        with transaction.atomic():
+            if User.objects.filter(pk=self.pk, factors_end_at__isnull=False).update(factors_end_at=None):
+                AuditEvent.objects.record(AuditEvent.Deed.FACTORS_KEPT, self, by=by)
+
+    def remove_factors(self, *, by, check: dict):
+        """No second factor from now on, and no session that was opened with one."""
+        with transaction.atomic():
+            self.factors.all().delete()
+            self.factors_end_at = None
+            self.save(update_fields=["factors_end_at"])
+            self.sessions.all().delete()
+            AuditEvent.objects.record(AuditEvent.Deed.FACTORS_REMOVED, self, by=by, new=check)
+            tell(self, "factors_removed", by=by)
+            self.settle_mail_password()
 
     def refresh_hash(self, password: str):
         """Store the same password at today's cost, unless it was changed in the meantime."""

@@ -7,7 +7,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_otp import login as verify_session
 
 from .. import challenges, totp, yubikey
@@ -108,6 +108,14 @@ def backup_codes(request):
     if not request.user.has_factor:
         return redirect("factors")
     return shown_codes(request) if request.method == "POST" else render(request, "accounts/backup_codes_new.html")
+
+
+@require_POST
+def factors_keep(request):
+    """Whoever still has a factor stops the removal that somebody else has asked for."""
+    request.user.keep_factors(by=request.user)
+    messages.success(request, _("Nothing is removed."))
+    return redirect("factors")
 
 
 @fresh_login_required

@@ -181,3 +181,9 @@ class AppPassword(models.Model):
             AuditEvent.objects.record(AuditEvent.Deed.DELETED, self, by=by, old=self.terms)
             tell(self.mailbox.user, "app_password_revoked", app_password=self)
             self.mailbox.user.end_mail_sessions()
+
+
+def revoke_all(user):
+    """After a forgotten password: who may have got in meanwhile may have made app passwords too."""
+    for row in AppPassword.objects.kept().filter(mailbox__user=user):
+        row.revoke(by=user)

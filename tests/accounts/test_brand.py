@@ -36,7 +36,8 @@ def change(staff, cast):
     tenant = cast.tenant
     names = ("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")
     values = {
-        name: getattr(tenant, name) for name in (*names, "initial_password_days", "password_rule", "second_factor")
+        name: getattr(tenant, name)
+        for name in (*names, "initial_password_days", "password_rule", "second_factor", "factor_removal_hours")
     }
 
     def change(**changed):

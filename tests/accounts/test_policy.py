@@ -24,7 +24,8 @@ def opens_mail(user):
 
 
 def save(client, tenant, **form):
-    return client.post(POLICY.format(tenant.pk), {"second_factor": "free", "second_factor_from": ""} | form)
+    unchanged = {"second_factor": "free", "second_factor_from": "", "factor_removal_hours": 0}
+    return client.post(POLICY.format(tenant.pk), unchanged | form)
 
 
 class TestTheDVB:

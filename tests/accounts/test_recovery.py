@@ -7,17 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.management.commands.worker import handle_next
-from accounts.models import AuditEvent, Brake, OutboxMessage, PasswordReset, RecoveryAddress, RecoveryRequest, User
+from accounts.models import (
+    AuditEvent,
+    Brake,
+    OutboxMessage,
+    PasswordReset,
+    PortalSession,
+    RecoveryAddress,
+    RecoveryRequest,
+    User,
+)
 from accounts.models.brakes import ASKED, CHANGE, MAILED
-from tests.cast import PASSWORD, the_cast
+from tests.cast import PASSWORD, make_app_password, the_cast
+from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 
@@ -78,7 +86,7 @@ class TestTheQuestion:
         response = client.get(ASK)
         page = response.content.decode()
         assert all(word in page for word in ("Loginbereich", "einzelne Mailbox", "E-Mailadresse"))
-        assert "ksc" not in response.cookies and Session.objects.count() == 0
+        assert "ksc" not in response.cookies and PortalSession.objects.count() == 0
 
     @promise("A-27")
     def test_gets_the_same_answer_by_the_same_statements_whoever_is_asked_for(self, client, cast, masked):
@@ -230,7 +238,7 @@ class TestTheLink:
         page = client.get(link).content.decode()
         for part in ("data-rules-for", "data-strength-of", "data-propose-for", "Neues Passwort:", user.address):
             assert part in page
-        assert "Aktuelles Passwort" not in page and "keep_programs" not in page
+        assert "Aktuelles Passwort" not in page and "keep_programs" in page
 
     def test_is_told_to_nobody_and_kept_by_no_browser(self, client, link):
         response = client.get(link)
@@ -429,19 +437,11 @@ class TestTheNewPassword:
         assert sorted(message.payload["to"] for message in told) == sorted([user.address, ELSEWHERE])
 
     @pytest.mark.parametrize("kept", [True, False])
-    def test_ends_app_passwords_unless_they_are_kept(self, client, link, user, settings, kept):
-        settings.AFTER_PASSWORD_RESET = ["tests.accounts.test_recovery.note_end"]
-        ended.clear()
-        assert 'name="keep_programs"' in client.get(link).content.decode()
+    def test_ends_app_passwords_unless_they_are_kept(self, client, cast, link, kept):
+        row, _token = make_app_password(cast.mailbox)
         set_password(client, link, **({"keep_programs": "on"} if kept else {}))
-        assert ended == ([] if kept else [user.pk])
-
-
-ended: list[int] = []
-
-
-def note_end(person):
-    ended.append(person.pk)
+        row.refresh_from_db()
+        assert (row.revoked_at is None) == kept
 
 
 class TestWhereNoRecoveryAddressIs:
@@ -502,7 +502,7 @@ def test_no_secret_stays_in_sessions_outbox_trail_database_or_log(client, user):
         console.setStream(stream)
     assert token not in kept + whole_database() and NEW not in whole_database()
     assert "/passwort/neu/…" in log.getvalue() and token not in log.getvalue()
-    assert all(token not in str(session.get_decoded()) for session in Session.objects.all())
+    assert all(token not in str(session.get_decoded()) for session in PortalSession.objects.all())
 
 
 def whole_database() -> str:

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.core import mail, signing
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
 from django.utils import timezone
 
 from accounts.addresses import masked_address, normalise_outside_address
@@ -16,6 +15,7 @@ from accounts.models import AuditEvent, OutboxMessage, PasswordReset, RecoveryAd
 from accounts.models.brakes import CHANGE, MAILED
 from tests.accounts.test_recovery import ELSEWHERE, NEW, reachable, work
 from tests.cast import CANARY, PASSWORD, the_cast
+from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 

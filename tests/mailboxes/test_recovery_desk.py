@@ -4,13 +4,13 @@ import re
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEvent, RecoveryRequest, StaleCredentials, User
 from mailboxes.credentials import Ticket, draw, store
 from tests.cast import CANARY, make_mailbox
+from tests.client import Client
 from tests.promises import promise
 
 LIST = "/desk/accounts/recoveryrequest/"

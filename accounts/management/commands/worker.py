@@ -7,7 +7,14 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils.module_loading import import_string
 
-from accounts.models import Brake, KnownPlace, OutboxMessage, PasswordReset, PortalSession, RecoveryAddress
+from accounts.models import (
+    Brake,
+    KnownPlace,
+    OutboxMessage,
+    PasswordReset,
+    PortalSession,
+    RecoveryAddress,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,12 @@
 from django.core.management.base import BaseCommand
 
+from accounts.models import AuditNetwork
 from mailboxes.models import AppPassword
 
 
 class Command(BaseCommand):
-    help = "Forget the IP addresses from which app passwords were used, a week after their last use; run daily."
+    help = "Forget the IP addresses of deeds and of app passwords' uses after a week; run daily."
 
     def handle(self, *args, **options):
-        self.stdout.write(f"{AppPassword.objects.forget_networks()} addresses forgotten")
+        deeds, _by_model = AuditNetwork.objects.outdated().delete()
+        self.stdout.write(f"{deeds + AppPassword.objects.forget_networks()} addresses forgotten")
