@@ -210,7 +210,7 @@ class PeopleAdmin(ScopedAdmin):
 
 class MailboxDesk(PeopleAdmin):
     viewers = adders = changers = (DVB,)
-    list_display = ("address_shown", "name", "state", "second_factor", "storage_mb", "locked")
+    list_display = ("address_shown", "name", "state", "second_factor", "locked")
     list_filter = (HasFactor, "delivery")
     search_fields = ("address__address", "user__name")
     readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")

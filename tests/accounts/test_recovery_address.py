@@ -209,11 +209,10 @@ class TestTheLink:
         assert Client().post(link).status_code == 410
         assert in_force(cast.user) == []
 
-    @pytest.mark.parametrize(
-        "token", ["x", "x" * 10_000, "ä", "a:b:c", signing.dumps(1), signing.dumps([1], salt="phone")]
-    )
+    @pytest.mark.parametrize("token", ["x", "x" * 10_000, "ä", "a:b:c", 1, [1]])
     def test_that_was_never_mailed_is_answered_like_one_that_is_over(self, portal, cast, masked, token):
         propose(portal)
+        token = token if isinstance(token, str) else signing.dumps(token, salt="phone")
         path = f"/wiederherstellung/bestaetigen/{token}/"
         answers = [Client().get(path), Client().post(path)]
         assert [(each.status_code, masked(each)) for each in answers] == [(410, masked(answers[0]))] * 2

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from bench import lookups, seed
 from local.folders import CHECKOUT
+from tests.cast import add_app
 from tests.client import Client
 from tests.marks import committed
 
@@ -89,13 +90,16 @@ class TestAmongThousandsOfMailboxes:
         [
             ("post7@kunde7.example", "/", 6),
             ("post7@kunde7.example", "/app-passwoerter/", 4),
-            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 5),
-            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 5),
+            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 6),
+            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 6),
         ],
     )
     def test_each_question_of_a_page_is_answered_by_indexes(self, seeded, address, path, statements):
+        person = User.objects.get(address=address)
+        if person.role == User.Role.DVB:
+            add_app(person)
         client = Client()
-        client.force_login(User.objects.get(address=address))
+        client.force_login(person)
         client.get(path)
         with CaptureQueriesContext(connection) as queries:
             page = client.get(path).content.decode()
