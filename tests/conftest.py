@@ -75,14 +75,17 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
 
 def wait_until_alone(seconds=10):
     """A pool closes its connections behind one's back, and a database in use cannot be dropped."""
-    alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
+    others = (
+        "SELECT usename, state, query FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     deadline = time.monotonic() + seconds
     with connections["owner"].cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute(alone)
-            if cursor.fetchone()[0]:
-                return
+        cursor.execute(others)
+        while left := cursor.fetchall():
+            assert time.monotonic() < deadline, f"still connected: {left}"
             time.sleep(0.1)
+            cursor.execute(others)
 
 
 @pytest.fixture

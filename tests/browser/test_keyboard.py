@@ -71,7 +71,7 @@ def log_in(keyboard, area, person):
     keyboard.type(person["password"])
     keyboard.go()
     if keyboard.page.get_by_label("Einmalcode").count():
-        keyboard.to("Einmalcode")
+        assert keyboard.stop().startswith("Einmalcode")
         keyboard.type(backup_code(keyboard.page, person["address"]))
         keyboard.go()
     elif area == "KundenServiceCenter":
