@@ -5,15 +5,16 @@ import os
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from bench import lookups, seed
 from local.folders import CHECKOUT
-from tests.cast import add_app
+from tests.cast import add_app, the_cast
 from tests.client import Client
-from tests.marks import committed
+from tests.marks import thorough
 
 SIZE = seed.Size(tenants=100, mailboxes=200)
 LARGE = {
@@ -32,13 +33,17 @@ def connect(role, password):
     )
 
 
-@pytest.fixture
-def seeded(transactional_db):
-    """Many rows, committed; taken away with all others after the test."""
-    database = connection.settings_dict["NAME"]
-    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], dbname=database) as admin, admin.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        seed.fill(cursor, SIZE, "argon2$argon2id$nobody gets in")
+@pytest.fixture(scope="module")
+def seeded(django_db_setup, django_db_blocker):
+    """Many rows, committed for all tests of this file; then the cast is alone again."""
+    with django_db_blocker.unblock():
+        database = connection.settings_dict["NAME"]
+        with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], dbname=database) as admin, admin.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            seed.fill(cursor, SIZE, "argon2$argon2id$nobody gets in")
+        yield
+        call_command("flush", database="owner", interactive=False, verbosity=0)
+        the_cast()
 
 
 def scanned(cursor):
@@ -65,7 +70,8 @@ def plans(queries):
     return found
 
 
-@committed
+@thorough
+@pytest.mark.django_db
 class TestAmongThousandsOfMailboxes:
     def test_each_question_of_postfix_and_dovecot_is_answered_by_indexes(self, seeded):
         for lookup in lookups.LOOKUPS:

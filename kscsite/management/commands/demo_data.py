@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone, translation
 
-from accounts.models import CredentialState, Installation, Tenant, User
+from accounts.models import CredentialState, Installation, RecoveryRequest, Tenant, User
 from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
 
 CUSTOMER_NUMBER = "DEMO-1"
@@ -98,6 +98,8 @@ class Command(BaseCommand):
             self.bring_to(mailbox.user, state, by=dvb)
             if local_part == LOCKED:
                 mailbox.user.lock(by=dvb, reason="Ausgeschieden")
+            if state == CredentialState.EXPIRED:
+                RecoveryRequest.objects.ask(User.objects.at_login(User.Area.MAILBOX, mailbox.user.address))
 
     def bring_to(self, user, state, *, by):
         """Walk the person through the same verbs as in life until the state is reached."""
