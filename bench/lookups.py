@@ -42,7 +42,14 @@ class Lookup:
 LOCAL_PART, DOMAIN = "post:n", "kunde:t.example"
 ADDRESS = f"{LOCAL_PART}@{DOMAIN}"
 POSTFIX = {"%u": LOCAL_PART, "%d": DOMAIN, "%s": ADDRESS}
-DOVECOT = {"%u": ADDRESS}
+PEPPERED = "encode(sha256('" + ADDRESS + "'), 'hex')"
+DOVECOT = {
+    "'%{sha256;salt=@{app_password_pepper}:user}'": PEPPERED,
+    "'%{sha256;salt=@{app_password_pepper}:password}'": PEPPERED,
+    "'%{sha256;truncate=32,salt=@{app_password_pepper}:password}'": f"left({PEPPERED}, 8)",
+    "%u": ADDRESS,
+    "%r": "192.0.2.7",
+}
 DOMAINS = Lookup("domain", "postfix/virtual_domains.cf", "query", asked={"%s": DOMAIN})
 MAILBOXES = Lookup("mailbox", "postfix/virtual_mailboxes.cf", "query")
 ALIASES = Lookup("alias", "postfix/virtual_aliases.cf", "query")
@@ -57,12 +64,7 @@ APP_PASSWORD = Lookup(
     "password_query",
     "mail_auth",
     # Each seeded mailbox has one whose password is its address, used from here just now.
-    {
-        "'%{sha256;salt=@{app_password_pepper}:password}'": f"encode(sha256('{ADDRESS}'), 'hex')",
-        "%s": "imap",
-        "%r": "192.0.2.7",
-        **DOVECOT,
-    },
+    {"%s": "imap", **DOVECOT},
 )
 LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, APP_PASSWORD, PASSWORD, SENDER, MAY_SEND)
 

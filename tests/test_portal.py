@@ -52,7 +52,7 @@ class TestTheStartPage:
         )
         page = portal.get("/").content.decode()
         assert "imap.musterdomain.de" in page and CANARY not in page
-        assert page.count("mail.hoster.example") == 3
+        assert page.count("<b>mail.hoster.example</b>") == 3
 
     def test_costs_at_most_six_queries_and_writes_nothing(self, portal):
         portal.get("/")

@@ -3,7 +3,7 @@ from datetime import timedelta
 from django.db import models
 from django.utils import timezone
 
-from ..digests import keyed
+from ..digests import keyed, shared
 from ..networks import network_of
 
 # How long a place is remembered after the last login there.
@@ -11,7 +11,7 @@ KEPT = timedelta(days=90)
 
 
 def network_key(area: str, address: str, ip: str) -> str:
-    return keyed("known network", area, address, network_of(ip))
+    return shared("known network", area, address, network_of(ip))
 
 
 class KnownPlaceQuerySet(models.QuerySet["KnownPlace"]):

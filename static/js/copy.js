@@ -1,19 +1,10 @@
-// Gives every value marked data-copy a button that puts it on the clipboard; the words come from <body>.
-const { wordCopy, wordCopied } = document.body.dataset;
-for (const value of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
-  const text = value.textContent.trim();
-  const button = document.createElement("button");
-  const together = document.createElement("span");
-  button.type = "button";
-  button.className = "button-small";
-  button.textContent = wordCopy;
-  button.setAttribute("aria-label", `${wordCopy}: ${text}`);
-  together.className = "copyable";
-  value.replaceWith(together);
-  together.append(value, button);
+// Lets every button marked data-copy put its value on the clipboard; its place is kept before it can.
+for (const button of navigator.clipboard ? document.querySelectorAll("button[data-copy]") : []) {
+  const { textContent: word, dataset } = button;
+  button.classList.add("works");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
-    button.textContent = wordCopied;
-    setTimeout(() => { button.textContent = wordCopy; }, 3000);
+    await navigator.clipboard.writeText(dataset.copy);
+    button.textContent = document.body.dataset.wordCopied;
+    setTimeout(() => { button.textContent = word; }, 3000);
   });
 }

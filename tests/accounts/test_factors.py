@@ -29,7 +29,7 @@ def now_step():
 def new_key(client):
     """What the page for a new app carries: the key in words, and sealed."""
     page = client.get(APP).content.decode()
-    key = re.search(r'class="key" data-copy>([A-Z2-7 ]+)<', page)[1].replace(" ", "")
+    key = re.search(r'class="key">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
     return key, re.search(r'name="sealed" value="([^"]+)"', page)[1]
 
 

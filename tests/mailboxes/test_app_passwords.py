@@ -92,7 +92,7 @@ class TestANewOne:
     @pytest.mark.usefixtures("servers")
     def test_comes_with_a_code_and_just_the_servers_that_it_opens(self, portal):
         page = portal.post(NEW, form(portal, protocols=["pop3", "sieve"])).content.decode()
-        assert page.count("<svg xmlns=") == 1 and "data-print" in page and page.count("data-copy>") > 3
+        assert page.count("<svg xmlns=") == 1 and "data-print" in page and page.count("data-copy=") > 3
         for protocol in ("imap", "pop3", "submission", "sieve"):
             assert (f"{protocol}.hoster.example" in page) == (protocol in ("pop3", "sieve"))
         assert PROFILE not in page

@@ -84,12 +84,12 @@ class TestAFunction:
             assert any(answers.values()) and not all(answers.values())
 
     def test_of_dovecot_answers_as_its_view_says(self, cast):
-        for role, function, view in (
-            ("mail_ro", "user_of", "dovecot_users"),
-            ("mail_auth", "password_of", "dovecot_passwords"),
+        for role, call, view in (
+            ("mail_ro", "user_of(%s)", "dovecot_users"),
+            ("mail_auth", "password_of(%s, 'handle', 'guess', '')", "dovecot_passwords"),
         ):
             for address in (MAX, "info@musterdomain.de", "nobody@musterdomain.de"):
-                answer = ask(role, f"SELECT * FROM mail.{function}(%s)", address)
+                answer = ask(role, f"SELECT * FROM mail.{call}", address)
                 assert answer == ask(role, f"SELECT * FROM mail.{view} WHERE username = %s", address)
                 assert bool(answer) is (address == MAX)
 
@@ -199,17 +199,17 @@ class TestALogin:
         def times():
             return dict(MailLogin.objects.filter(mailbox=cast.mailbox).values_list("service", "at"))
 
-        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX) == [(None,)]
+        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap', 'x', '192.0.2.7')", MAX) == [(None,)]
         first = times()
-        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX) == [(None,)]
+        assert ask("mail_auth", "SELECT mail.note_login(%s, 'imap', 'x', '192.0.2.7')", MAX) == [(None,)]
         assert times() == first and first.keys() == {"imap"}
         cast.user.change_password("Neun Otter singen 5 Lieder!", by=cast.user)
-        ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", MAX)
-        ask("mail_auth", "SELECT mail.note_login(%s, 'smtp')", MAX)
+        ask("mail_auth", "SELECT mail.note_login(%s, 'imap', 'x', '192.0.2.7')", MAX)
+        ask("mail_auth", "SELECT mail.note_login(%s, 'smtp', 'x', '192.0.2.7')", MAX)
         assert times().keys() == {"imap", "smtp"} and times()["imap"] > first["imap"]
 
     def test_of_nobody_is_not_noted(self, cast):
-        ask("mail_auth", "SELECT mail.note_login('nobody@musterdomain.de', 'imap')")
+        ask("mail_auth", "SELECT mail.note_login('nobody@musterdomain.de', 'imap', 'x', '192.0.2.7')")
         assert not MailLogin.objects.exists()
 
 
@@ -336,8 +336,8 @@ class TestRights:
         for role, call in (
             ("mail_auth", "targets_of('x')"),
             ("mail_auth", "user_of('x')"),
-            ("mail_ro", "password_of('x')"),
-            ("mail_ro", "note_login('x', 'imap')"),
+            ("mail_ro", "password_of('x', 'x', 'x', '')"),
+            ("mail_ro", "note_login('x', 'imap', 'x', '')"),
             ("mail_ro", "app_login('x', 'x', 'imap', '')"),
             ("mail_usage", "app_login('x', 'x', 'imap', '')"),
             ("mail_usage", "targets_of('x')"),
@@ -371,7 +371,7 @@ class TestRights:
             "DELETE FROM django_migrations",
             "UPDATE mailboxes_usage SET bytes = 0",
             "UPDATE mailboxes_maillogin SET at = now()",
-            "SELECT mail.note_login('max.mustermann@musterdomain.de', 'imap')",
+            "SELECT mail.note_login('max.mustermann@musterdomain.de', 'imap', 'x', '')",
             "SELECT mail.app_login('max.mustermann@musterdomain.de', 'x', 'imap', '')",
             "SELECT * FROM mail.dovecot_passwords",
         ],

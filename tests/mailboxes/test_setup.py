@@ -51,8 +51,8 @@ def test_the_start_page_says_what_got_through_since_the_password_was_changed(cli
     cast = the_cast()
     ServerAddress.objects.create(protocol="imap", host="mail.hoster.example", port=993, encryption="tls")
     client.force_login(cast.user)
-    ask("mail_auth", "SELECT mail.note_login(%s, 'imap')", cast.user.address)
-    ask("mail_auth", "SELECT mail.note_login(%s, 'smtp')", cast.other_user.address)
+    ask("mail_auth", "SELECT mail.note_login(%s, 'imap', 'x', '192.0.2.7')", cast.user.address)
+    ask("mail_auth", "SELECT mail.note_login(%s, 'smtp', 'x', '192.0.2.7')", cast.other_user.address)
     for path in ("/", "/einrichtung/anmeldungen/"):
         page = client.get(path).content.decode()
         assert page.count("data-met") == 1
