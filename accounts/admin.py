@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import role_required
-from .forms import TenantForm
+from .forms import PolicyForm, TenantForm
 from .models import AuditEvent, Installation, User
 
 # Django's text, which its catalogues translate.
@@ -167,7 +167,7 @@ class TenantAdmin(ScopedAdmin):
     def save_model(self, request, obj, form, change):
         obj.save()
         form.save_logo()
-        obj.people.settle_mail_passwords()
+        obj.settle_policy(form.changed_data)
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
         AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj)
 
@@ -186,13 +186,19 @@ class PolicyDesk(ScopedAdmin):
     """What a DVB decides for the whole organisation."""
 
     viewers = changers = (User.Role.DVB,)
-    list_display = ("name", "second_factor", "second_factor_from", "app_passwords_only")
-    fields = ("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_only")
+    form = PolicyForm
+    fields = ("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_from")
 
     def save_model(self, request, obj, form, change):
         obj.save(update_fields=form.changed_data)
-        obj.people.settle_mail_passwords()
+        obj.settle_policy(form.changed_data)
         AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user, tenant=obj)
+
+    def changelist_view(self, request, extra_context=None):
+        """There is one, so nobody has to pick it from a list."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect(f"{self.admin_site.name}:accounts_policy_change", request.user.tenant_id)
 
 
 class InstallationAdmin(ScopedAdmin):

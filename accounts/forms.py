@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 from django import forms
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from .addresses import normalise_address
@@ -93,7 +96,25 @@ class PasswordChangeForm(forms.Form):
             self.add_error("repeated_password", _("The two passwords differ. Type the new one again."))
 
 
-class TenantForm(forms.ModelForm):
+# How long before their password ends for mail programs people are told, at least.
+NOTICE = timedelta(days=3)
+
+
+class PolicyForm(forms.ModelForm):
+    """What a customer decides about logins."""
+
+    def clean_app_passwords_from(self):
+        """Whoever reads mail with the password is told before it ends."""
+        day, earliest = self.cleaned_data["app_passwords_from"], timezone.localdate() + NOTICE
+        if day and self.instance.pk and "app_passwords_from" in self.changed_data and day < earliest:
+            raise ValidationError(
+                _("Give people time to prepare: choose %(day)s or later."),
+                params={"day": formats.date_format(earliest)},
+            )
+        return day
+
+
+class TenantForm(PolicyForm):
     """A customer, with the logo that its people see."""
 
     logo = forms.FileField(
@@ -108,7 +129,7 @@ class TenantForm(forms.ModelForm):
         fields = (
             *("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb"),
             *("initial_password_days", "password_rule", "second_factor", "second_factor_from"),
-            *("factor_removal_hours", "app_passwords_only"),
+            *("factor_removal_hours", "app_passwords_from"),
             *("support_email", "support_phone", "accent"),
         )
 

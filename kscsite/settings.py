@@ -207,6 +207,8 @@ OUTBOX_HANDLERS = {
     "password_reset": "accounts.recovery.answer_request",
     "recovery_address": "accounts.recovery.mail_confirmation",
     "remove_factors": "accounts.factor_removal.carry_out",
+    "announce_app_passwords": "accounts.policy.announce_app_passwords",
+    "settle_mail_passwords": "accounts.policy.settle_mail_passwords",
 }
 # Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
 AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
-from accounts.models import AuditEvent, Installation, RecoveryRequest, Tenant, User
+from accounts.models import AuditEvent, Installation, Policy, RecoveryRequest, Tenant, User
 from mailboxes.admin import (
     AliasDesk,
     ColleagueAdmin,
@@ -32,7 +32,7 @@ desk = Desk(name="desk")
 desk.register(Mailbox, MailboxDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
-desk.register(Tenant, PolicyDesk)
+desk.register(Policy, PolicyDesk)
 desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)
 

@@ -128,7 +128,8 @@ ROUTES = {
         removers=OWN_DVBS,
     ),
     **room("desk/mailboxes/domain/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
-    **room("desk/accounts/tenant/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    **room("desk/accounts/policy/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    "desk/accounts/policy/": row(*DVBS, status="change/"),
     **room(
         "desk/accounts/auditevent/",
         (*DVBS, "dsb"),
@@ -178,6 +179,7 @@ def objects(cast, *, other=False):
         "alias": getattr(cast, f"{who}alias").pk,
         "domain": getattr(cast, f"{who}domain").pk,
         "tenant": getattr(cast, f"{who}tenant").pk,
+        "policy": getattr(cast, f"{who}tenant").pk,
         "user": getattr(cast, f"{who}dvb").pk,
         "auditevent": AuditEvent.objects.filter(tenant=getattr(cast, f"{who}tenant")).first().pk,
         "recoveryrequest": RecoveryRequest.objects.get_or_create(

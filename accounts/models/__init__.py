@@ -7,7 +7,7 @@ from .outbox import OutboxMessage
 from .places import KnownPlace
 from .recovery import IdentityCheck, PasswordReset, RecoveryAddress, RecoveryRequest
 from .sessions import PortalSession
-from .tenants import Installation, Tenant
+from .tenants import Installation, Policy, Tenant
 from .trail import AuditEvent, AuditNetwork
 from .users import CredentialState, StaleCredentials, User
 
@@ -25,6 +25,7 @@ __all__ = [
     "Logo",
     "OutboxMessage",
     "PasswordReset",
+    "Policy",
     "PortalSession",
     "RecoveryAddress",
     "RecoveryRequest",

@@ -43,6 +43,8 @@ class OutboxMessage(models.Model):
         PASSWORD_RESET = "password_reset", _("answer to a forgotten password")
         RECOVERY_ADDRESS = "recovery_address", _("confirmation of a recovery address")
         REMOVE_FACTORS = "remove_factors", _("remove second factors")
+        ANNOUNCE_APP_PASSWORDS = "announce_app_passwords", _("tell people that they need app passwords")
+        SETTLE_MAIL_PASSWORDS = "settle_mail_passwords", _("end passwords for mail programs")
 
     kind = models.CharField(max_length=32, choices=Kind)
     payload = models.JSONField(default=dict)

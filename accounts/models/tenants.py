@@ -1,3 +1,5 @@
+from datetime import datetime, time
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -95,11 +97,14 @@ class Tenant(Supported, models.Model):
         validators=[MaxValueValidator(168)],
         help_text=_("After a DVB's request the person can object for so long; 0 removes at once, 168 are a week."),
     )
-    app_passwords_only = models.BooleanField(
-        _("mail programs with app passwords only"),
-        default=False,
-        db_default=False,
-        help_text=_("The password then opens the portal alone, with or without a second factor."),
+    app_passwords_from = models.DateField(
+        _("mail programs with app passwords only, from"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "From this day on the password opens the portal alone, with or without a second factor. "
+            "The people concerned are told by e-mail now."
+        ),
     )
     support_email = models.EmailField(
         _("support e-mail"),
@@ -158,6 +163,14 @@ class Tenant(Supported, models.Model):
             return self.second_factor_from is not None and self.second_factor_from <= timezone.localdate()
         return self.second_factor == self.SecondFactor.REQUIRED
 
+    def settle_policy(self, changed):
+        """Put what was decided about logins into force, each thing on its day; `changed` are names of fields."""
+        self.people.settle_mail_passwords()
+        if "app_passwords_from" in changed and self.app_passwords_from:
+            morning = timezone.make_aware(datetime.combine(self.app_passwords_from, time.min))
+            OutboxMessage.objects.add(OutboxMessage.Kind.ANNOUNCE_APP_PASSWORDS, tenant=self.pk)
+            OutboxMessage.objects.add(OutboxMessage.Kind.SETTLE_MAIL_PASSWORDS, due=morning, tenant=self.pk)
+
     def suspend(self, *, by):
         """Stop sign-in and delivery for the whole tenant; both are derived from this one word."""
         self._set_status(self.Status.SUSPENDED, AuditEvent.Deed.TENANT_SUSPENDED, by)
@@ -174,6 +187,15 @@ class Tenant(Supported, models.Model):
         if self.is_suspended:
             logins = self.people.filter(area="mailbox").values_list("address", flat=True)
             OutboxMessage.objects.end_mail_sessions(logins.iterator())
+
+
+class Policy(Tenant):
+    """A customer, as what its DVB decides about logins."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("rules for logins")
+        verbose_name_plural = _("rules for logins")
 
 
 class InstallationQuerySet(models.QuerySet["Installation"]):

@@ -22,7 +22,7 @@ class AuditEventManager(models.Manager["AuditEvent"]):
             actor_label=str(by) if by else "",
             actor_role=by.role if by else "system",
             deed=deed,
-            object_type=obj._meta.label_lower,
+            object_type=obj._meta.concrete_model._meta.label_lower,
             object_id=str(obj.pk),
             object_label=str(obj)[:254],
             old=old or {},
@@ -60,7 +60,7 @@ class AuditEventQuerySet(models.QuerySet):
         """What was done to these objects."""
         wanted = models.Q()
         for each in objects:
-            wanted |= models.Q(object_type=each._meta.label_lower, object_id=str(each.pk))
+            wanted |= models.Q(object_type=each._meta.concrete_model._meta.label_lower, object_id=str(each.pk))
         return self.filter(wanted)
 
 

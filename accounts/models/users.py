@@ -95,7 +95,8 @@ class UserQuerySet(models.QuerySet):
         """
         boxes = self.filter(area=User.Area.MAILBOX)
         chosen = Q(initial_password=False, password_changed_at__isnull=False)
-        opens = chosen & Q(tenant__app_passwords_only=False) & ~_has_factor()
+        wanted = Q(tenant__app_passwords_from=None) | Q(tenant__app_passwords_from__gt=timezone.localdate())
+        opens = chosen & wanted & ~_has_factor()
         closing = boxes.filter(mail_password_enabled=True).exclude(opens)
         OutboxMessage.objects.end_mail_sessions(closing.values_list("address", flat=True))
         closing.update(mail_password_enabled=False)

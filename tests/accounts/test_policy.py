@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts.models import AuditEvent, OutboxMessage, Tenant, User
+from accounts.policy import announce_app_passwords, settle_mail_passwords
 from tests.cast import add_app
 from tests.client import Client
 
-POLICY = "/desk/accounts/tenant/{}/change/"
+POLICY = "/desk/accounts/policy/{}/change/"
 
 
 @pytest.fixture
@@ -24,14 +26,30 @@ def opens_mail(user):
 
 
 def save(client, tenant, **form):
-    unchanged = {"second_factor": "free", "second_factor_from": "", "factor_removal_hours": 0}
+    unchanged = {
+        "second_factor": "free",
+        "second_factor_from": "",
+        "factor_removal_hours": 0,
+        "app_passwords_from": "",
+    }
     return client.post(POLICY.format(tenant.pk), unchanged | form)
 
 
+def close_mail_passwords(client, tenant, *, days=3, **form):
+    """Let the day come from which on the tenant wants app passwords; what is due then is done."""
+    day = timezone.localdate() + timedelta(days=days)
+    answer = save(client, tenant, app_passwords_from=day.isoformat(), **form)
+    with time_machine.travel(timezone.now() + timedelta(days=days), tick=False):
+        due = OutboxMessage.objects.filter(kind="settle_mail_passwords", due__lte=timezone.now(), done_at=None)
+        for message in due.exclude(due__lt=timezone.now() - timedelta(days=1)):
+            settle_mail_passwords(**message.payload)
+    return answer
+
+
 class TestTheDVB:
-    def test_closes_the_password_for_mail_programs_of_all_and_opens_it_again(self, desk, cast):
+    def test_closes_the_password_for_mail_programs_of_all_on_a_day_and_opens_it_again(self, desk, cast):
         OutboxMessage.objects.all().delete()
-        assert save(desk, cast.tenant, app_passwords_only="on").status_code == 302
+        assert close_mail_passwords(desk, cast.tenant).status_code == 302
         assert not opens_mail(cast.user) and opens_mail(cast.other_user)
         kicked = OutboxMessage.objects.filter(kind="end_mail_sessions").values_list("payload__address", flat=True)
         assert list(kicked) == [cast.user.address]
@@ -39,8 +57,27 @@ class TestTheDVB:
         assert opens_mail(cast.user)
         assert AuditEvent.objects.filter(deed="changed", object_type="accounts.tenant").count() == 2
 
+    def test_closes_it_not_before_people_were_told(self, desk, cast):
+        OutboxMessage.objects.all().delete()
+        soon, later = (timezone.localdate() + timedelta(days=days) for days in (2, 9))
+        assert "Geben Sie den Leuten Zeit" in save(desk, cast.tenant, app_passwords_from=soon).content.decode()
+        save(desk, cast.tenant, app_passwords_from=later)
+        assert opens_mail(cast.user)
+        announce_app_passwords(cast.tenant.pk)
+        told = OutboxMessage.objects.get(kind="email").payload
+        assert told["to"] == cast.user.address and "App-Passw" in told["text"] and f"{later.day}." in told["text"]
+        home = Client()
+        home.force_login(cast.user)
+        assert "öffnet Ihr Passwort keine Mailprogramme mehr" in home.get("/").content.decode()
+        assert save(desk, cast.tenant, app_passwords_from=later).status_code == 302
+        settle_mail_passwords(cast.tenant.pk)
+        assert opens_mail(cast.user)
+
+    def test_has_one_page_for_that(self, desk, cast):
+        assert desk.get("/desk/accounts/policy/").url == POLICY.format(cast.tenant.pk)
+
     def test_opens_it_for_nobody_with_an_initial_password_or_a_second_factor(self, desk, cast):
-        save(desk, cast.tenant, app_passwords_only="on")
+        close_mail_passwords(desk, cast.tenant)
         User.objects.filter(pk=cast.user.pk).update(initial_password=True)
         save(desk, cast.tenant)
         assert not opens_mail(cast.user)
@@ -65,7 +102,7 @@ class TestTheDVB:
 
 class TestAPasswordChange:
     def test_leaves_the_mail_password_closed_where_it_is(self, cast):
-        cast.tenant.app_passwords_only = True
+        cast.tenant.app_passwords_from = timezone.localdate()
         cast.tenant.save()
         User.objects.get(pk=cast.user.pk).change_password("Neun Otter singen 5 Lieder!", by=cast.user)
         assert not opens_mail(cast.user)

@@ -32,7 +32,17 @@ NO_PAGES = (
     *("einrichtung/anmeldungen/", "sitzung/", "/no/such/page/"),
 )
 # Of each kind the demo's first; of the others there is none yet, and their pages are among the states.
-KINDS = ("mailbox", "alias", "domain", "tenant", "auditevent", "serveraddress", "installation", "recoveryrequest")
+KINDS = (
+    "mailbox",
+    "alias",
+    "domain",
+    "tenant",
+    "policy",
+    "auditevent",
+    "serveraddress",
+    "installation",
+    "recoveryrequest",
+)
 FIRST = dict.fromkeys(KINDS, 1) | {"user": 1, "app_password": None}
 WHO = {
     "anonymous": {},
