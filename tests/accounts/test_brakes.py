@@ -13,6 +13,8 @@ from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import LONG, promise
 
+pytestmark = thorough
+
 # What the promises name is a thousand tries; the everyday run takes a tenth.
 MANY = 1000 if LONG else 100
 PARALLEL = 50 if LONG else 16

@@ -13,6 +13,9 @@ from PIL import Image
 from accounts.colours import DARK_SURFACE, READABLE, WHITE, contrast, parsed, shades, validate_accent
 from accounts.models import AuditEvent, Installation, Logo
 from tests.client import Client
+from tests.marks import thorough
+
+pytestmark = thorough
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 

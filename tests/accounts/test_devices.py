@@ -8,7 +8,10 @@ from django.utils import timezone
 from accounts.agents import described
 from accounts.models import KnownPlace, OutboxMessage
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Mobile Safari/604.1"

@@ -12,7 +12,10 @@ from tests.accounts.test_factors import codes_on, factor_step, is_in, password_s
 from tests.accounts.validation_service import Key, ValidationService
 from tests.cast import add_app, app_code
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 YUBIKEY, SECURITY_KEY = "/zwei-faktor/yubikey/", "/zwei-faktor/sicherheitsschluessel/"
 ORIGIN = "http://localhost:8000"

@@ -62,6 +62,7 @@ def portal(cast, client):
     return client
 
 
+@thorough
 class TestAddingAnApp:
     def test_shows_the_key_as_picture_and_as_text_and_stores_nothing(self, portal):
         page = portal.get(APP).content.decode()
@@ -163,6 +164,7 @@ class TestAddingAnApp:
             assert secret not in kept
 
 
+@thorough
 class TestLoggingIn:
     @pytest.fixture(autouse=True)
     def app(self, cast):
@@ -328,6 +330,7 @@ class TestBackupCodes:
         assert BackupCode.objects.count() == 0
 
 
+@thorough
 class TestGivingUp:
     def test_a_factor_opens_mail_with_the_password_again_and_ends_other_sessions(self, portal, cast):
         enrol(portal)
@@ -363,6 +366,7 @@ class TestGivingUp:
         assert cast.dvb.factors.count() == 1
 
 
+@thorough
 class TestConfirming:
     @pytest.fixture
     def stale(self, cast):

@@ -107,7 +107,8 @@ class TestTheQuestion:
                 response = ask(client, **question)
             statements = [re.sub(r"'[^']*'(::\w+)?|\d+", "?", query["sql"]) for query in queries]
             page = client.get(response.url)
-            found.append((response.status_code, sorted(response.items()), statements, masked(page)))
+            headers = sorted((name, value) for name, value in response.items() if name != "Expires")
+            found.append((response.status_code, headers, statements, masked(page)))
         assert all(each == found[0] for each in found)
         assert found[0][0] == 302 and response.url == ASKED_PAGE
 
@@ -155,6 +156,7 @@ class TestTheQuestion:
         assert not OutboxMessage.objects.filter(kind="password_reset").exists()
 
 
+@thorough
 class TestTheMail:
     @promise("A-39")
     def test_goes_to_the_stored_address_alone_with_the_configured_name(self, client, user):
@@ -225,6 +227,7 @@ class TestTheMail:
         assert (event.object_id, event.tenant, event.actor_role) == (str(user.pk), user.tenant, "system")
 
 
+@thorough
 class TestTheLink:
     @promise("A-37")
     def test_is_not_used_up_by_looking_at_it(self, client, link):
@@ -355,6 +358,7 @@ class TestTheLink:
         assert AuditEvent.objects.filter(deed="password_reset").count() == 1
 
 
+@thorough
 class TestTheNewPassword:
     def test_follows_the_one_rule_and_leaves_the_link_alive(self, client, link, user):
         response = set_password(client, link, "mustermann")

@@ -19,6 +19,8 @@ from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 
+pytestmark = thorough
+
 PAGE = "/wiederherstellung/"
 REMOVE = "/wiederherstellung/entfernen/"
 LINK = re.compile(r"http://localhost:8000(/wiederherstellung/bestaetigen/[\w:-]+/)")

@@ -19,7 +19,10 @@ from accounts.webauthn import (
     verified,
 )
 from tests.accounts.software_key import SoftwareKey, b64, client_data, cose, unb64
+from tests.marks import thorough
 from tests.promises import LONG, promise
+
+pytestmark = thorough
 
 HOST = "portal.example.org"
 ORIGIN = f"https://{HOST}"

@@ -25,6 +25,8 @@ from tests.accounts.validation_service import CLIENT_KEY, Key, ValidationService
 from tests.marks import thorough
 from tests.promises import LONG, promise
 
+pytestmark = thorough
+
 # Modes of the service in which nobody can tell whether the OTP is good; those that take their time stand apart.
 SPOILT = [
     "backend_error",

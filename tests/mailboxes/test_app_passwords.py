@@ -19,7 +19,7 @@ from mailboxes.models.app_passwords import ALPHABET, IP_KEPT, MOST_LIVE, draw_to
 from mailboxes.networks import normalise_network
 from tests.cast import CANARY, make_app_password, make_mailbox, the_cast
 from tests.client import Client
-from tests.marks import committed
+from tests.marks import committed, thorough
 from tests.promises import promise
 
 LIST, NEW, PROFILE = "/app-passwoerter/", "/app-passwoerter/neu/", "/app-passwoerter/profil/"
@@ -68,6 +68,7 @@ def revoke_url(row):
     return f"/app-passwoerter/{row.public_id}/widerrufen/"
 
 
+@thorough
 class TestANewOne:
     def test_is_shown_once_and_kept_as_a_hash(self, portal, cast):
         response = portal.post(NEW, form(portal))
@@ -229,6 +230,7 @@ def test_of_parallel_forms_no_more_than_the_limit_are_made(client):
     assert AppPassword.objects.count() == MOST_LIVE
 
 
+@thorough
 class TestTheLimit:
     def test_counts_what_is_live_and_says_what_to_do(self, portal, cast):
         rows = [make_app_password(cast.mailbox, f"Device {number}")[0] for number in range(MOST_LIVE)]
@@ -250,6 +252,7 @@ class TestTheLimit:
         make_app_password(cast.mailbox)
 
 
+@thorough
 class TestTheList:
     def test_says_what_to_do_where_there_is_none(self, portal):
         page = portal.get(LIST).content.decode()
@@ -319,6 +322,7 @@ class TestRevoking:
 
 
 @pytest.mark.usefixtures("servers")
+@thorough
 class TestTheProfile:
     def test_carries_the_app_password(self, portal):
         token = shown_token(portal.post(NEW, form(portal)))
@@ -396,6 +400,7 @@ class TestAnIPAddress:
         assert (old.last_used_by, new.last_used_by) == ("imap", "imap")
 
 
+@thorough
 class TestTheDatabase:
     @pytest.mark.parametrize(
         "values",

@@ -45,6 +45,7 @@ class TestANewMailbox:
         assert not mailbox.user.has_usable_password()
         assert AuditEvent.objects.filter(actor=cast.dvb, object_label="nina.neu@musterdomain.de").count() == 2
 
+    @thorough
     @pytest.mark.parametrize(
         "changed",
         [
@@ -122,6 +123,7 @@ class TestANewMailbox:
         assert "nina.neu@müller.example" in desk.get(LIST).content.decode()
 
 
+@thorough
 class TestLimits:
     def test_of_mailboxes_are_told_with_the_number(self, desk, cast):
         cast.tenant.max_mailboxes = 1
@@ -243,6 +245,7 @@ class TestAnAlias:
         assert not Alias.objects.filter(address__local_part="kontakt").exists()
 
 
+@thorough
 class TestTheList:
     def test_costs_the_same_queries_for_one_and_for_many(self, desk, cast):
         desk.get(LIST)

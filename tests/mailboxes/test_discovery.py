@@ -13,8 +13,10 @@ from kscsite import wsgi
 from mailboxes import discovery
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY, the_cast
-from tests.marks import committed
+from tests.marks import committed, thorough
 from tests.promises import LONG, promise
+
+pytestmark = thorough
 
 DOMAIN = "musterdomain.de"
 AUTOCONFIG = "/mail/config-v1.1.xml"

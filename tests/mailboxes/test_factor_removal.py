@@ -9,7 +9,10 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Factor, OutboxMessage, Tenant, User
 from tests.cast import add_app, app_code
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 CHECK = {"identity_check": "in_person", "identity_note": ""}
 

@@ -11,7 +11,10 @@ from accounts.models import AuditEvent, RecoveryRequest, StaleCredentials, User
 from mailboxes.credentials import Ticket, draw, store
 from tests.cast import CANARY, make_mailbox
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 LIST = "/desk/accounts/recoveryrequest/"
 STAFF_LIST = "/staff/accounts/recoveryrequest/"

@@ -18,6 +18,8 @@ from tests.client import Client
 from tests.mailboxes.test_contract import ask
 from tests.marks import committed, thorough
 
+pytestmark = thorough
+
 PROFILE = "/einrichtung/apple.mobileconfig"
 
 
