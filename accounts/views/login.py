@@ -91,10 +91,11 @@ class LoginView(WizardLoginView):
         return context
 
     def post(self, *args, **kwargs):
-        """A later step without a password step before it begins at the beginning."""
+        """The password step always begins anew; a later one without it, or no longer needed, leads back to it."""
         posted = self.request.POST
-        skips = posted.get(f"{self.prefix}-current_step") != self.AUTH_STEP or posted.keys() & self.JUMPS
-        if skips and not self.storage.authenticated_user:
+        if posted.get(f"{self.prefix}-current_step") == self.AUTH_STEP and not posted.keys() & self.JUMPS:
+            self.storage.reset()
+        elif not self.has_factor_step():
             return redirect("login")
         return super().post(*args, **kwargs)
 

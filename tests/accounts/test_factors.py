@@ -252,6 +252,13 @@ class TestLoggingIn:
         page = client.post("/anmelden/", {"wizard_goto_step": "auth"}).content.decode()
         assert 'name="auth-password"' in page
 
+    def test_asks_for_no_factor_that_was_removed_in_the_meantime(self, client, cast):
+        password_step(client, cast.user)
+        code = app_code(cast.user)
+        cast.user.remove_factors(by=cast.dvb, check={})
+        assert factor_step(client, code).url == "/anmelden/" and not is_in(client)
+        assert password_step(client, cast.user).url == "/" and is_in(client)
+
     @promise("A-30")
     def test_takes_no_second_step_without_the_first(self, client, cast):
         assert factor_step(client, app_code(cast.user)).url == "/anmelden/"
