@@ -106,3 +106,41 @@ def test_a_cancelled_ceremony_can_be_tried_again(demo, new_page):
     page.get_by_role("button", name="Sicherheitsschlüssel hinzufügen").click()
     page.get_by_text("Abgebrochen. Sie können es noch einmal versuchen.").wait_for()
     assert page.get_by_role("button", name="Sicherheitsschlüssel hinzufügen").is_enabled()
+
+
+def take_factors_away(helper, page_of_person):
+    """As whoever helps does it, once they know who is asking."""
+    helper.goto(page_of_person)
+    helper.get_by_role("link", name="Zweite Faktoren entfernen").click()
+    helper.get_by_label("Wie haben Sie sich vergewissert").select_option(label="persönlich")
+    helper.get_by_role("button", name="Zweite Faktoren entfernen").click()
+    helper.get_by_text("keinen zweiten Faktor mehr").wait_for()
+
+
+def test_with_a_lost_phone_the_dvb_helps_and_staff_help_the_dvb(demo, new_page):
+    user, dvb, staff = (
+        demo.account(role="user", address="max.mustermann@musterdomain.de"),
+        demo.account(role="dvb"),
+        demo.account(role="staff"),
+    )
+    page, desk, hoster = new_page(), new_page(), new_page()
+    log_in(page, "einzelne Mailbox", user["address"], user["password"])
+    add_app(page, user["address"])
+    second_step(page, user)
+
+    log_in(desk, "KundenServiceCenter", dvb["address"], dvb["password"])
+    desk.goto("/desk/mailboxes/mailbox/?q=max.mustermann")
+    take_factors_away(desk, desk.get_by_role("link", name=user["address"]).get_attribute("href"))
+    log_in(page, "einzelne Mailbox", user["address"], user["password"])
+    is_in(page)
+
+    log_in(hoster, "KundenServiceCenter", staff["address"], staff["password"])
+    hoster.goto(f"/staff/accounts/user/?q={dvb['address']}")
+    take_factors_away(hoster, hoster.get_by_role("link", name=dvb["address"]).get_attribute("href"))
+    desk.goto("/desk/")
+    assert "/anmelden/" in desk.url
+    desk.get_by_label("KundenServiceCenter").check()
+    desk.get_by_label("E-Mailadresse").fill(dvb["address"])
+    desk.get_by_label("Passwort", exact=True).fill(dvb["password"])
+    desk.get_by_role("button", name="Anmelden", exact=True).click()
+    desk.get_by_text("Ihr Konto braucht einen zweiten Faktor").wait_for()
