@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from local.folders import CHECKOUT
 from local.report import say
 
+HEADLESS = shutil.which("chromium-headless-shell")
 HELP = CHECKOUT / "static" / "img" / "help"
 README = CHECKOUT / "docs" / "images"
 LOCALES = {"de": "de-DE", "en": "en-GB"}
@@ -27,7 +28,9 @@ INITIAL, CHOSEN = "Max.Mustermann ist neu hier 7!", "Sieben-Zebras-9-singen"
 def main(description: Path) -> None:
     demo = json.loads(description.read_text())
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox"]
+        )
         for language, locale in LOCALES.items():
             for name, page in help_pages(browser, demo, locale):
                 save(page, HELP / f"{name}-{language}.webp")
