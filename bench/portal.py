@@ -15,7 +15,7 @@ from bench.seed import Size
 
 LOGIN, START, DESK = "/anmelden/", "/", "/desk/mailboxes/mailbox/"
 APP = "/zwei-faktor/app/"
-KEY = re.compile(rb'class="key" data-copy>([A-Z2-7 ]+)<')
+KEY = re.compile(rb'class="key">([A-Z2-7 ]+)<')
 SEALED = re.compile(rb'name="sealed" value="([^"]+)"')
 TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="([^"]+)"')
 # Of everybody who is seeded.
