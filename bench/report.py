@@ -22,6 +22,7 @@ layout shift are tests, in [tests/bench](../tests/bench) and
   of one client at a time.
 - *-S*: `pgbench -S` with 4 clients and the simple protocol, which Postfix and Dovecot speak too, over as many rows as
   there are mailboxes, in the same cluster. Look-ups are the templates' own queries, sent as their roles.
+- *without*: the same page while row-level security is switched off on every table.
 - *one recipient*: the three look-ups of Postfix for one message to one mailbox until it accepts the recipient (domain,
   access, alias), one after the other, against one transaction of *-S*.
 - *×* is a ratio of rates, or of times where it says so: median (least–most) of {rounds} rounds in which ours and the

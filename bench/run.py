@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from bench import lookups, portal, seed
 from bench.clients import ask, rate, request
 from bench.lookups import ACCESS, ALIASES, DOMAINS, LOOKUPS, MAY_SEND, SENDER, Pgbench
 from bench.portal import Portal
 from bench.report import Row
-from bench.rounds import Compared, alternate
+from bench.rounds import Compared, Measure, alternate
 from bench.servers import Server
 
 PARTS = ("start", "pages", "login", "lookups")
+WALLED = "SELECT relname FROM pg_class WHERE relforcerowsecurity"
 BARE, HASH = "/", "/hash"
 LOGINS_A_ROUND = 12
 # What is to be reached, as a share of the yardstick's rate.
 PAGES = {"login page": 0.20, "Startseite": 0.08, "desk list of 50": 0.03}
 LOOKUP, SENDER_CHECK, RECIPIENT = 0.85, 0.50, 0.40
+WALL = 0.90
 # As many times the yardstick's time, or MB.
 LOGIN, COLD, MEMORY = 1.15, 3.0, 90.0
 # What Postfix asks until it accepts a recipient.
@@ -107,6 +110,23 @@ class Run:
             measure()
         for name, found in alternate(bare_rate, measures, self.rounds).items():
             yield rates(name, found, PAGES[name], "bare", "pages/s")
+        for name in ("Startseite", "desk list of 50"):
+            yield self._wall(name, measures[name])
+
+    def _wall(self, name: str, measure: Measure) -> Row:
+        """The same page with row-level security and without it."""
+
+        def behind(switched: str) -> float:
+            with psycopg.connect(self.place.superuser, dbname=self.place.database) as connection:
+                for (table,) in connection.execute(WALLED).fetchall():
+                    connection.execute(
+                        SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(Identifier(table), SQL(switched))
+                    )
+            return measure()
+
+        found = alternate(partial(behind, "DISABLE"), {"": partial(behind, "ENABLE")}, self.rounds)[""]
+        behind("ENABLE")
+        return rates(f"second wall: {name}", found, WALL, "without", "pages/s")
 
     def _login(self, visited: Portal, bare: Server) -> Row:
         message = request(HASH, bare.port, close=True)
