@@ -3,6 +3,7 @@ from django.contrib.auth.backends import BaseBackend
 from .addresses import canonical
 from .hashers import verify
 from .models import Brake, User
+from .wall import everybody, show
 
 
 class Throttled(Exception):
@@ -23,10 +24,12 @@ class AreaBackend(BaseBackend):
         # Three short transactions, none of them open while hashing: count, read, and later record.
         if wait := Brake.objects.count_try(area=area, address=name, ip=request.client_ip):
             raise Throttled(wait)
-        user = User.objects.at_login(area, name)
+        with everybody():
+            user = User.objects.at_login(area, name)
         correct, outdated = verify(password, user.password if user else "")
         if not correct or not user.may_sign_in:
             return None
+        show(user.reach)
         Brake.objects.forgive(area=area, address=name, ip=request.client_ip)
         if outdated:
             user.refresh_hash(password)

@@ -5,11 +5,13 @@ import uuid
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
+from django.db import connection
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 
 from .context import RequestContext, current_request
+from .wall import NOBODY, showing
 
 
 def client_ip(request) -> str:
@@ -34,6 +36,20 @@ def request_context(get_response):
             return get_response(request)
         finally:
             current_request.reset(token)
+
+    return middleware
+
+
+def second_wall(get_response):
+    """A request sees nobody's rows, until its session is read and says whose."""
+
+    def middleware(request):
+        with showing(NOBODY):
+            response = get_response(request)
+            # The pool lets it forget; a transaction around the whole request needs it still.
+            if not connection.in_atomic_block:
+                connection.close()
+        return response
 
     return middleware
 

@@ -5,7 +5,8 @@ from django.core import signing
 from django.urls import reverse
 
 from .emails import deliver, written
-from .models import RecoveryAddress, RecoveryRequest, User
+from .models import PasswordReset, RecoveryAddress, RecoveryRequest, User
+from .wall import everybody, show
 
 SALT = "recovery-address"
 
@@ -37,7 +38,20 @@ def proposed_by(token: str) -> RecoveryAddress | None:
         number = signing.loads(token, salt=SALT)
     except signing.BadSignature:
         return None
-    return RecoveryAddress.objects.waiting().filter(pk=number).select_related("user").first()
+    with everybody():
+        proposed = RecoveryAddress.objects.waiting().filter(pk=number).select_related("user").first()
+    if proposed:
+        show(proposed.user.reach)
+    return proposed
+
+
+def reset_by(token: str) -> PasswordReset | None:
+    """The new password that a link allows, while it does."""
+    with everybody():
+        reset = PasswordReset.objects.by_token(token)
+    if reset:
+        show(reset.user.reach)
+    return reset
 
 
 def absolute(name: str, token: str) -> str:

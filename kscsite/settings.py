@@ -10,6 +10,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from accounts.wall import forget
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -63,6 +65,7 @@ MIDDLEWARE = [
     "kscsite.middleware.method_not_allowed",
     "kscsite.middleware.no_nul",
     "accounts.middleware.request_context",
+    "accounts.middleware.second_wall",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,7 +111,7 @@ def database(variable):
 _options = {
     "connect_timeout": 5,
     "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 3},
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 3, "reset": forget},
 }
 DATABASES = {
     "default": database("DATABASE_URL")
@@ -120,7 +123,7 @@ DATABASES = {
     },
 }
 if env("DATABASE_OWNER_URL", default=""):
-    DATABASES["owner"] = database("DATABASE_OWNER_URL")
+    DATABASES["owner"] = database("DATABASE_OWNER_URL") | {"OPTIONS": {"options": "-c app.tenant=*"}}
 else:
     DATABASES["default"]["TEST"] = {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

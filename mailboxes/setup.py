@@ -7,6 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Installation
+from accounts.wall import everybody
 
 from .models import Domain, ServerAddress
 
@@ -33,8 +34,9 @@ class MailSetup:
 
 def setup_for(domain: str) -> MailSetup | None:
     """The set-up of a hosted domain (an A-label); None for all others and while staff have entered no servers."""
-    row = Domain.objects.filter(name=domain).first()
-    servers = ServerAddress.objects.effective_for_tenant(row.tenant_id) if row else []
+    with everybody():
+        row = Domain.objects.filter(name=domain).first()
+        servers = ServerAddress.objects.effective_for_tenant(row.tenant_id) if row else []
     return MailSetup(domain, str(Installation.objects.current()), tuple(servers)) if servers else None
 
 

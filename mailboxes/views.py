@@ -15,6 +15,7 @@ from accounts.access import role_required
 from accounts.models import AuditEvent, User
 from accounts.open_sessions import open_sessions
 from accounts.qr import svg
+from accounts.wall import everybody, show
 
 from . import mobileconfig
 from .models import Mailbox, MailLogin, ServerAddress
@@ -110,7 +111,11 @@ def photographed(token):
         number = signing.loads(token, salt=PHONE, max_age=PHONE_CODE_LIFE)
     except signing.BadSignature:
         return None
-    return Mailbox.objects.select_related("address__domain", "user").filter(pk=number).first()
+    with everybody():
+        mailbox = Mailbox.objects.select_related("address__domain", "user").filter(pk=number).first()
+    if mailbox:
+        show(mailbox.user.reach)
+    return mailbox
 
 
 def profile_for(mailbox, app_password=""):

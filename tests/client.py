@@ -10,6 +10,7 @@ class Client(test.Client):
         factor = user.factors.devices().first()
         session = self.session
         session["proved"] = 2**40
+        session["reach"] = user.reach
         if factor:
             session[DEVICE_ID_SESSION_KEY] = factor.persistent_id
         session.save()

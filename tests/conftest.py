@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from xdist.scheduler import LoadFileScheduling
 
+from accounts.wall import EVERYBODY, show
 from tests.accounts.validation_service import Key, ValidationService
 from tests.cast import PASSWORD, Cast, app_code, the_cast
 from tests.client import Client
@@ -35,6 +36,11 @@ class OneDemo(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return OneDemo(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_configure():
+    """Tests look at everybody's rows; a request in a test sees what its person may, as it does outside."""
+    show(EVERYBODY)
 
 
 def pytest_collection_finish():
@@ -67,10 +73,19 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
         the_cast()
     yield
     with django_db_blocker.unblock():
-        connection.close()
-        connection.close_pool()
+        close_pool()
         wait_until_alone()
         teardown_databases(databases, verbosity=0)
+
+
+def close_pool(seconds=5):
+    """A connection on its way back forgets in a thread of the pool, which must not lose it at the end."""
+    connection.close()
+    deadline = time.monotonic() + seconds
+    while connection.pool.get_stats()["pool_available"] < connection.pool.get_stats()["pool_size"]:
+        assert time.monotonic() < deadline, connection.pool.get_stats()
+        time.sleep(0.01)
+    connection.close_pool()
 
 
 def wait_until_alone(seconds=10):

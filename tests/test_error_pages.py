@@ -3,9 +3,10 @@
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from kscsite import views
+from tests.client import Client
 from tests.promises import promise
 
 

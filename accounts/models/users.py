@@ -14,6 +14,7 @@ from ..emails import tell
 from ..names import validate_name
 from ..passwords import PasswordContext, Rule, generate_initial_password
 from ..sorting import SortKey
+from ..wall import EVERYBODY
 from .outbox import OutboxMessage
 from .trail import AuditEvent
 
@@ -235,6 +236,11 @@ class User(AbstractBaseUser):
     @property
     def is_locked(self) -> bool:
         return self.locked_at is not None
+
+    @property
+    def reach(self) -> str:
+        """Whose rows the database shows this person."""
+        return EVERYBODY if self.role == self.Role.STAFF else str(self.tenant_id)
 
     @property
     def reached_at(self) -> list[str]:

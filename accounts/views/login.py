@@ -82,6 +82,7 @@ class LoginView(WizardLoginView):
         if self.steps.current == self.FACTOR_STEP:
             self.storage.validated_step_data[self.FACTOR_STEP] = True
             return None
+        self.request.session["reach"] = form.user_cache.reach
         return super().process_step(form)
 
     def get_context_data(self, form, **kwargs):
@@ -104,8 +105,8 @@ class LoginView(WizardLoginView):
         with transaction.atomic():
             previous_login = user.last_login
             response = super().done(form_list, **kwargs)
+            self.request.session["reach"] = user.reach
             self.request.session["previous_login"] = previous_login.isoformat() if previous_login else ""
-            self.request.session["tenant"] = user.tenant_id
             proved(self.request)
             user.login_recorded()
             begin(self.request, user)

@@ -10,9 +10,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ..access import secret_link
-from ..models import Brake, OutboxMessage, PasswordReset, RecoveryAddress, StaleCredentials
+from ..models import Brake, OutboxMessage, RecoveryAddress, StaleCredentials
 from ..passwords import rule_hints
-from ..recovery import proposed_by
+from ..recovery import proposed_by, reset_by
 from ..recovery_forms import ForgottenForm, FreshLoginForm, PasswordNewForm, RecoveryAddressForm
 from .throttled import too_many_tries
 
@@ -47,7 +47,7 @@ def password_asked(request):
 @require_http_methods(PAGE)
 def password_new(request, token):
     """A new password by the link from the e-mail; looking at the page uses nothing up, for mail scanners look too."""
-    reset = PasswordReset.objects.by_token(token)
+    reset = reset_by(token)
     if reset is None:
         return render(request, "accounts/password_link_dead.html", status=410)
     if request.method == "POST" and (wait := Brake.objects.count_change(reset.user)):

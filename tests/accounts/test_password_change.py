@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, CredentialState, OutboxMessage, PortalSession, StaleCredentials, User
 from accounts.models.brakes import CHANGE
+from accounts.wall import everybody
 from tests.cast import PASSWORD, the_cast
 from tests.marks import committed, thorough
 from tests.promises import promise
@@ -182,6 +183,7 @@ class TestTwoWritersAtOnce:
         user = the_cast().user
         passwords = [f"Acht Igel husten {number} Mal?" for number in range(16)]
 
+        @everybody()
         def race(password):
             try:
                 User.objects.get(pk=user.pk)

@@ -13,6 +13,7 @@ from accounts.addresses import masked_address, normalise_outside_address
 from accounts.management.commands.worker import Command
 from accounts.models import AuditEvent, OutboxMessage, PasswordReset, RecoveryAddress, StaleCredentials, User
 from accounts.models.brakes import CHANGE, MAILED
+from accounts.wall import everybody
 from tests.accounts.test_recovery import ELSEWHERE, NEW, reachable, work
 from tests.cast import CANARY, PASSWORD, the_cast
 from tests.client import Client
@@ -237,6 +238,7 @@ class TestTheLink:
         user = the_cast().user
         proposed = RecoveryAddress.objects.propose(user, ELSEWHERE)
 
+        @everybody()
         def race(_number):
             try:
                 RecoveryAddress.objects.get(pk=proposed.pk).confirm()
@@ -254,6 +256,7 @@ class TestTheLink:
     def test_of_sixteen_proposals_at_once_one_waits(self):
         user = the_cast().user
 
+        @everybody()
         def race(number):
             try:
                 RecoveryAddress.objects.propose(User.objects.get(pk=user.pk), f"a{number}@x.example")

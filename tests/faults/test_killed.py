@@ -17,6 +17,8 @@ ADDRESS = "max.mustermann@musterdomain.de"
 KILLS = 100 if LONG else 5
 CHANGER = f"""
 from accounts.models import User
+from accounts.wall import EVERYBODY, show
+show(EVERYBODY)
 user = User.objects.get(address={ADDRESS!r})
 for number in range(100_000):
     password = f"Acht Igel husten {{number}} Mal?"

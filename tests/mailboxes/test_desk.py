@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.addresses import RESERVED_LOCAL_PARTS
 from accounts.models import AuditEvent, Tenant, User
+from accounts.wall import everybody
 from mailboxes.models import Address, Alias, Domain, LimitReached, Mailbox
 from tests.cast import CANARY, make_mailbox, the_cast
 from tests.client import Client
@@ -150,6 +151,7 @@ class TestLimits:
         cast = the_cast()
         Tenant.objects.filter(pk=cast.tenant.pk).update(max_mailboxes=2)
 
+        @everybody()
         def create(number):
             try:
                 make_mailbox(cast.domain, f"user{number}", password=None)

@@ -174,4 +174,4 @@ class Database:
         return self._new(NEW_ADDRESS, self.tenant, domain_id, local_part, address, kind)
 
     def _connect(self) -> None:
-        self.connection = psycopg.connect(self.cluster.url("ksc_owner"), autocommit=True)
+        self.connection = psycopg.connect(self.cluster.url("ksc_owner"), autocommit=True, options="-c app.tenant=*")

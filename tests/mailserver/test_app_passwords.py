@@ -199,12 +199,16 @@ class TestTheToken:
 
 PEPPER = "import json; from django.conf import settings; print(json.dumps(settings.APP_PASSWORD_PEPPER))"
 OPEN = """
+from accounts.wall import EVERYBODY, show
+show(EVERYBODY)
 from mailboxes.models import AppPassword, Mailbox
 box = Mailbox.objects.get(address__address="{address}")
 row, token = AppPassword.objects.open_app_password(mailbox=box, name="x", protocols=["imap", "smtp"], by=box.user)
 print(token)
 """
 REVOKE = """
+from accounts.wall import EVERYBODY, show
+show(EVERYBODY)
 from mailboxes.models import AppPassword
 [row] = AppPassword.objects.with_token("{token}")
 row.revoke(by=row.mailbox.user)

@@ -1,12 +1,13 @@
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.commands import InstallationCommand
 from accounts.models import User
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Make a staff login, or give an existing one a new initial password, and print it once."
 
     def add_arguments(self, parser):

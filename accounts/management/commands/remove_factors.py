@@ -1,10 +1,11 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.addresses import canonical
+from accounts.commands import InstallationCommand
 from accounts.models import User
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Remove all second factors of a colleague in the staff admin who lost them; check who asks first."
 
     def add_arguments(self, parser):

@@ -3,10 +3,10 @@ import signal
 import time
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils.module_loading import import_string
 
+from accounts.commands import InstallationCommand
 from accounts.models import (
     Brake,
     KnownPlace,
@@ -22,7 +22,7 @@ IDLE_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 600
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Do what the outbox asks for: e-mails, ending mail sessions. Several workers may run."
 
     def add_arguments(self, parser):

@@ -2,10 +2,10 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone, translation
 
+from accounts.commands import InstallationCommand
 from accounts.models import CredentialState, Installation, RecoveryRequest, Tenant, User
 from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
 
@@ -38,7 +38,7 @@ PORTS = {
 }
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Make the demo tenant where it is missing, and print its logins as JSON."
 
     def add_arguments(self, parser):

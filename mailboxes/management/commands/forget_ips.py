@@ -1,10 +1,9 @@
-from django.core.management.base import BaseCommand
-
+from accounts.commands import InstallationCommand
 from accounts.models import AuditNetwork
 from mailboxes.models import AppPassword
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Forget the IP addresses of deeds and of app passwords' uses after a week; run daily."
 
     def handle(self, *args, **options):
