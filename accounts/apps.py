@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from .wall import tell_new_connection
+from .wall import tell_connection
 
 
 class AccountsConfig(AppConfig):
@@ -10,4 +10,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People and tenants")
 
     def ready(self):
-        connection_created.connect(tell_new_connection)
+        connection_created.connect(tell_connection)

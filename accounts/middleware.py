@@ -5,7 +5,6 @@ import uuid
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.db import connection
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
@@ -45,11 +44,7 @@ def second_wall(get_response):
 
     def middleware(request):
         with showing(NOBODY):
-            response = get_response(request)
-            # The pool lets it forget; a transaction around the whole request needs it still.
-            if not connection.in_atomic_block:
-                connection.close()
-        return response
+            return get_response(request)
 
     return middleware
 

@@ -1,11 +1,12 @@
 """The second wall, behind `visible_to`: whose rows PostgreSQL shows, whatever a query forgets to ask.
 
 Row-level security compares each row's tenant with the connection's `app.tenant`: the id of one tenant, `*` for staff
-and for the installation's own work, nothing for nobody. A connection comes out of the pool with nothing.
+and for the installation's own work, nothing for nobody.
 """
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import Connection
@@ -15,6 +16,8 @@ NOBODY, EVERYBODY = "", "*"
 SHOW = "SELECT set_config('app.tenant', %s, false)"
 
 _shown: ContextVar[str] = ContextVar("shown", default=NOBODY)
+# What each connection was told last: one that was given back in between is told again before anybody uses it.
+_told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -47,6 +50,7 @@ def shows_nobody() -> bool:
 def found(whose: str):
     """The database has set it itself, as it does while it reads a session."""
     _shown.set(whose)
+    _told[connections[DEFAULT_DB_ALIAS].connection] = whose
 
 
 def _tell(whose: str):
@@ -55,15 +59,10 @@ def _tell(whose: str):
     # What was set in a transaction that has failed is undone with it.
     if link and link.info.transaction_status != TransactionStatus.INERROR:
         link.execute(SHOW, [whose])
+        _told[link] = whose
 
 
-def tell_new_connection(connection, **kwargs):
-    if connection.alias == DEFAULT_DB_ALIAS and _shown.get() != NOBODY:
+def tell_connection(connection, **kwargs):
+    """What comes out of the pool shows what is shown here, not what was shown where it comes from."""
+    if connection.alias == DEFAULT_DB_ALIAS and _told.get(connection.connection, NOBODY) != _shown.get():
         _tell(_shown.get())
-
-
-def forget(link: Connection):
-    """Back in the pool a connection shows nobody's rows, however it was left."""
-    link.execute(SHOW, [NOBODY])
-    if not link.autocommit:
-        link.commit()

@@ -20,7 +20,7 @@ from bench.report import Row
 from bench.rounds import Compared, Measure, alternate
 from bench.servers import Server
 
-PARTS = ("start", "pages", "login", "lookups")
+PARTS = ("start", "pages", "login", "wall", "lookups")
 WALLED = "SELECT relname FROM pg_class WHERE relforcerowsecurity"
 BARE, HASH = "/", "/hash"
 LOGINS_A_ROUND = 12
@@ -76,17 +76,21 @@ class Run:
             running.callback(bare.stop)
             if "start" in parts:
                 yield self._cold_start(ours, bare)
-            if {"pages", "login"} & set(parts):
+            if {"pages", "login", "wall"} & set(parts):
                 ours.start()
                 bare.start()
                 visited = Portal(ours.port, self.size)
                 before = self._sessions()
+                asked = portal.pages(visited) if {"pages", "wall"} & set(parts) else {}
+                pages = {name: partial(rate, ours.port, *page, self.seconds) for name, page in asked.items()}
                 if "pages" in parts:
-                    yield from self._pages(visited, bare)
+                    yield from self._pages(pages, bare)
                 if "login" in parts:
                     yield self._login(visited, bare)
                 yield self._connections(before)
                 yield self._memory(ours, bare)
+                if "wall" in parts:
+                    yield from self._wall(pages)
         if "lookups" in parts:
             yield from self._lookups()
 
@@ -102,31 +106,30 @@ class Run:
         found = alternate(partial(start, bare), {"": partial(start, ours)}, self.rounds)[""]
         return times("cold start: time to the first 200", found, COLD, "bare", "s", ".2f")
 
-    def _pages(self, visited: Portal, bare: Server) -> Iterator[Row]:
-        asked = portal.pages(visited)
-        bare_rate = partial(rate, bare.port, [request(BARE, bare.port)], b"ok", self.seconds)
-        measures = {name: partial(rate, visited.port, *page, self.seconds) for name, page in asked.items()}
+    def _pages(self, measures: Mapping[str, Measure], bare: Server) -> Iterator[Row]:
+        bare_rate: Measure = partial(rate, bare.port, [request(BARE, bare.port)], b"ok", self.seconds)
         for measure in (bare_rate, *measures.values()):
             measure()
         for name, found in alternate(bare_rate, measures, self.rounds).items():
             yield rates(name, found, PAGES[name], "bare", "pages/s")
-        for name in ("Startseite", "desk list of 50"):
-            yield self._wall(name, measures[name])
 
-    def _wall(self, name: str, measure: Measure) -> Row:
-        """The same page with row-level security and without it."""
+    def _wall(self, measures: Mapping[str, Measure]) -> Iterator[Row]:
+        """The same pages with row-level security and without it."""
 
-        def behind(switched: str) -> float:
-            with psycopg.connect(self.place.superuser, dbname=self.place.database) as connection:
+        def behind(switched: str, measure: Measure) -> float:
+            with psycopg.connect(self.place.superuser) as connection:
                 for (table,) in connection.execute(WALLED).fetchall():
                     connection.execute(
                         SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(Identifier(table), SQL(switched))
                     )
             return measure()
 
-        found = alternate(partial(behind, "DISABLE"), {"": partial(behind, "ENABLE")}, self.rounds)[""]
-        behind("ENABLE")
-        return rates(f"second wall: {name}", found, WALL, "without", "pages/s")
+        for name, measure in measures.items():
+            found = alternate(
+                partial(behind, "DISABLE", measure), {"": partial(behind, "ENABLE", measure)}, self.rounds
+            )
+            behind("ENABLE", lambda: 0)
+            yield rates(f"second wall: {name}", found[""], WALL, "without", "pages/s")
 
     def _login(self, visited: Portal, bare: Server) -> Row:
         message = request(HASH, bare.port, close=True)

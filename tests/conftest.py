@@ -73,19 +73,10 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
         the_cast()
     yield
     with django_db_blocker.unblock():
-        close_pool()
+        connection.close()
+        connection.close_pool()
         wait_until_alone()
         teardown_databases(databases, verbosity=0)
-
-
-def close_pool(seconds=5):
-    """A connection on its way back forgets in a thread of the pool, which must not lose it at the end."""
-    connection.close()
-    deadline = time.monotonic() + seconds
-    while connection.pool.get_stats()["pool_available"] < connection.pool.get_stats()["pool_size"]:
-        assert time.monotonic() < deadline, connection.pool.get_stats()
-        time.sleep(0.01)
-    connection.close_pool()
 
 
 def wait_until_alone(seconds=10):
