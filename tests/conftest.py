@@ -1,8 +1,11 @@
 import gc
+import os
 import re
+import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
@@ -79,19 +82,22 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
         teardown_databases(databases, verbosity=0)
 
 
+OTHERS = "SELECT usename, backend_start, state, query FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+
+
 def wait_until_alone(seconds=10):
     """A pool closes its connections behind one's back, and a database in use cannot be dropped."""
-    others = (
-        "SELECT usename, state, query FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    # Connections of threads that are gone are closed when they are collected.
+    gc.collect()
     deadline = time.monotonic() + seconds
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(others)
-        while left := cursor.fetchall():
-            assert time.monotonic() < deadline, f"still connected: {left}"
+    name, mine = connection.settings_dict["NAME"], connections["owner"].connection.info.backend_pid
+    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        while left := admin.execute(OTHERS, [name, mine]).fetchall():
+            if time.monotonic() > deadline:
+                print(f"ended, since still connected: {left}", file=sys.stderr)
+                admin.execute(END, [name, mine])
             time.sleep(0.1)
-            cursor.execute(others)
 
 
 @pytest.fixture
