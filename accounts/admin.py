@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from .access import role_required
 from .forms import PolicyForm, TenantForm
 from .models import AuditEvent, Installation, User
+from .pages import BoundedPaginator
 
 # Django's text, which its catalogues translate.
 SELECT_ROW = "Select this object for an action - {}"
@@ -66,6 +67,8 @@ class ScopedAdmin(admin.ModelAdmin):
     removers: tuple[str, ...] = ()
     actions = None
     list_per_page = 50
+    list_max_show_all = 0
+    paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     view_on_site = False

@@ -1,10 +1,11 @@
 """The rooms of mailboxes in the DVB's desk and the staff admin."""
 
-from functools import partial
+from functools import partial, reduce
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
@@ -25,6 +26,7 @@ from .forms import AliasCreateForm, DomainCreateForm, IdentityForm, MailboxChang
 from .letters import initialdaten, pdf
 from .setup import setup_for
 
+MOST_WORDS = 5
 STAFF, DVB, DSB = User.Role.STAFF, User.Role.DVB, User.Role.DSB
 
 
@@ -45,19 +47,25 @@ class HasFactor(admin.SimpleListFilter):
     title = _("second factor")
     parameter_name = "factor"
 
+    def __init__(self, request, params, model, model_admin):
+        self.person_column = model_admin.person_column
+        super().__init__(request, params, model, model_admin)
+
     def lookups(self, request, model_admin):
         return [("yes", _("yes")), ("no", _("no"))]
 
     def queryset(self, request, queryset):
         if self.value() not in ("yes", "no"):
             return queryset
-        return queryset.filter(factor_since__isnull=self.value() == "no")
+        having = Factor.objects.devices().filter(user=OuterRef(self.person_column))
+        return queryset.filter(Exists(having) if self.value() == "yes" else ~Exists(having))
 
 
 class PeopleAdmin(ScopedAdmin):
     """A room whose rows are people who get credentials and can be locked: `person` says who a row is."""
 
     change_form_template = "admin/person_change_form.html"
+    person_column = "pk"
     actions = ("give_credentials", "lock_selected", "unlock_selected")
 
     def person(self, obj) -> User:
@@ -210,6 +218,7 @@ class PeopleAdmin(ScopedAdmin):
 
 class MailboxDesk(PeopleAdmin):
     viewers = adders = changers = (DVB,)
+    person_column = "user"
     list_display = ("address_shown", "name", "state", "second_factor", "locked")
     list_filter = (HasFactor, "delivery")
     search_fields = ("address__address", "user__name")
@@ -217,7 +226,10 @@ class MailboxDesk(PeopleAdmin):
     ordering = ("user__sort_key", "pk")
 
     def get_queryset(self, request):
-        return super().get_queryset(request).with_person().annotate(**coverage("user"))
+        return super().get_queryset(request).with_person().annotate(**coverage(self.person_column))
+
+    def get_search_results(self, request, queryset, search_term):
+        return reduce(type(queryset).matching, search_term.split()[:MOST_WORDS], queryset), False
 
     def person(self, obj):
         return obj.user
@@ -294,6 +306,9 @@ class AliasDesk(ScopedAdmin):
     autocomplete_fields = ("mailbox",)
     ordering = ("address__address",)
 
+    def get_search_results(self, request, queryset, search_term):
+        return reduce(type(queryset).matching, search_term.split()[:MOST_WORDS], queryset), False
+
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
             kwargs["form"] = AliasCreateForm
@@ -362,7 +377,7 @@ class ColleagueAdmin(PeopleAdmin):
         return obj
 
     def get_queryset(self, request):
-        return super().get_queryset(request).colleagues().annotate(**coverage("pk"))
+        return super().get_queryset(request).colleagues().annotate(**coverage(self.person_column))
 
     def get_readonly_fields(self, request, obj=None):
         return (

@@ -82,8 +82,8 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
         teardown_databases(databases, verbosity=0)
 
 
-OTHERS = "SELECT usename, backend_start, state, query FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+OTHERS = "SELECT usename, backend_start, state, query FROM pg_stat_activity WHERE datname = %s"
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 def wait_until_alone(seconds=10):
@@ -91,12 +91,13 @@ def wait_until_alone(seconds=10):
     # Connections of threads that are gone are closed when they are collected.
     gc.collect()
     deadline = time.monotonic() + seconds
-    name, mine = connection.settings_dict["NAME"], connections["owner"].connection.info.backend_pid
+    connections["owner"].close()
+    name = connection.settings_dict["NAME"]
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
-        while left := admin.execute(OTHERS, [name, mine]).fetchall():
+        while left := admin.execute(OTHERS, [name]).fetchall():
             if time.monotonic() > deadline:
                 print(f"ended, since still connected: {left}", file=sys.stderr)
-                admin.execute(END, [name, mine])
+                admin.execute(END, [name])
             time.sleep(0.1)
 
 

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import without_tag
 from accounts.models import AuditEvent, Tenant, User
 
+from ..search import aliases_with, mailboxes_with
 from .addresses import Address, LimitReached, TenantScopedQuerySet
 
 
@@ -22,7 +23,13 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         return super().visible_to(viewer)
 
     def with_person(self):
-        return self.select_related("address", "address__domain", "user", "user__tenant")
+        """With whom and what a list shows; the keys that agree anyway let it be read in the order of an index."""
+        own = self.filter(user__tenant=F("tenant"), user__role=User.Role.USER, address__tenant=F("tenant"))
+        return own.select_related("address", "address__domain", "user", "user__tenant")
+
+    def matching(self, word: str):
+        """Those of the shown tenant whose address or person's name contains the word."""
+        return self.filter(pk__in=mailboxes_with(word))
 
     def open_mailbox(self, *, domain, local_part, name, storage_mb, language="de", by) -> "Mailbox":
         """A new mailbox with its address and its person, who has no credentials yet.
@@ -144,6 +151,10 @@ class AliasQuerySet(TenantScopedQuerySet["Alias"]):
         if viewer.is_authenticated and viewer.role == User.Role.USER:
             return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
         return super().visible_to(viewer)
+
+    def matching(self, word: str):
+        """Those of the shown tenant that contain the word, or whose mailbox's address does."""
+        return self.filter(pk__in=aliases_with(word))
 
     def open_alias(self, *, domain, local_part, mailbox, by) -> "Alias":
         """A new alias address for a mailbox of the same tenant, counted like `open_mailbox`."""

@@ -98,6 +98,8 @@ class TestAmongThousandsOfMailboxes:
             ("post7@kunde7.example", "/app-passwoerter/", 4),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 6),
+            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?q=ost7%40", 6),
+            ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?factor=no", 6),
         ],
     )
     def test_each_question_of_a_page_is_answered_by_indexes(self, seeded, address, path, statements):

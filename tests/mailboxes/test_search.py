@@ -1,0 +1,91 @@
+"""The desk's search: parts of addresses and names, one's own tenant's alone."""
+
+import pytest
+
+from accounts import pages
+from accounts.models import Tenant
+from accounts.wall import NOBODY, showing
+from mailboxes.admin import MailboxDesk
+from mailboxes.models import Alias, Domain, Mailbox
+from tests.cast import CANARY, make_mailbox
+from tests.promises import promise
+
+MAILBOXES, ALIASES = "/desk/mailboxes/mailbox/", "/desk/mailboxes/alias/"
+
+
+@pytest.fixture
+def desk(cast, client):
+    client.force_login(cast.dvb)
+    return client
+
+
+@pytest.fixture
+def umlauts(cast):
+    domain = Domain.objects.create(tenant=cast.tenant, name="xn--mller-kva.example")
+    return make_mailbox(domain, "oe.100", name="Özlem Öztürk-Weiß", password=None)
+
+
+def found(desk, word, path=MAILBOXES):
+    return [str(row) for row in desk.get(path, {"q": word}).context["cl"].result_list]
+
+
+@pytest.mark.parametrize(
+    "word", ["max", "MAX.MUS", "stermann@muster", "mustermann", "ax Muster", "muster MAX", "  max  "]
+)
+def test_finds_any_part_of_address_or_name(desk, word):
+    assert found(desk, word) == ["max.mustermann@musterdomain.de"]
+
+
+@pytest.mark.parametrize(
+    "word", ["Öztürk", "ozturk", "ÖZTÜRK-WEISS", "weiß", "oe.100", "müller.exa", "@Müller.example"]
+)
+def test_knows_umlauts_in_names_and_domains(desk, umlauts, word):
+    assert found(desk, word) == [str(umlauts)]
+
+
+@pytest.mark.parametrize(
+    "word", ["%", "_", "m%x", "\\", "oe_100", "' OR 1=1 --", "{{ 7 }}", "x" * 10_000, "a b c d e f g"]
+)
+def test_takes_odd_words_as_they_are(desk, umlauts, word):
+    assert found(desk, word) == []
+
+
+@promise("A-06")
+@pytest.mark.parametrize("path", [MAILBOXES, ALIASES])
+def test_never_finds_another_tenants(desk, path):
+    for word in (CANARY, "kanarien", "example"):
+        assert found(desk, word, path) == []
+
+
+def test_finds_aliases_by_their_own_and_their_mailboxs_address(desk, cast):
+    for word in ("info@", "nfo", "mustermann"):
+        assert found(desk, word, ALIASES) == [str(cast.alias)]
+    assert found(desk, "erika", ALIASES) == []
+
+
+def test_finds_nothing_for_nobody(cast):
+    with showing(NOBODY):
+        assert not Mailbox.objects.matching("max").exists()
+        assert not Alias.objects.matching("info").exists()
+
+
+class TestALongList:
+    @pytest.fixture(autouse=True)
+    def short(self, monkeypatch):
+        monkeypatch.setattr(pages, "MOST", 2)
+        monkeypatch.setattr(MailboxDesk, "list_per_page", 1)
+
+    def test_is_counted_no_further_than_anybody_reads(self, desk, cast):
+        Tenant.objects.filter(pk=cast.tenant.pk).update(max_mailboxes=50)
+        page = desk.get(MAILBOXES).content.decode()
+        assert "1 Postfach" in page
+        for number in range(2):
+            make_mailbox(cast.domain, f"box{number}", password=None)
+        page = desk.get(MAILBOXES).content.decode()
+        assert "Die ersten 2 Postfächer" in page and "Suche" in page
+        assert len(desk.get(f"{MAILBOXES}?p=2").context["cl"].result_list) == 1
+        assert desk.get(f"{MAILBOXES}?p=3").status_code == 302
+
+    def test_still_finds_what_is_searched_for(self, desk, cast):
+        make_mailbox(cast.domain, "zacharias", name="Z", password=None)
+        assert found(desk, "zachar") == ["zacharias@musterdomain.de"]
