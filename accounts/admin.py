@@ -110,6 +110,11 @@ class ScopedAdmin(admin.ModelAdmin):
     def log_deletions(self, request, queryset):
         """The model verb has written it into the audit trail."""
 
+    def save_form_of(self, obj, form, change):
+        """Write what the form has changed and no other column: somebody else may have changed those meanwhile."""
+        own = {field.name for field in self.opts.concrete_fields}
+        obj.save(update_fields=own.intersection(form.changed_data) if change else None)
+
     def history_view(self, request, object_id, extra_context=None):
         obj = self.get_object(request, object_id)
         if not self.has_view_permission(request, obj):
@@ -168,7 +173,7 @@ class TenantAdmin(ScopedAdmin):
     actions = ("suspend", "resume")
 
     def save_model(self, request, obj, form, change):
-        obj.save()
+        self.save_form_of(obj, form, change)
         form.save_logo()
         obj.settle_policy(form.changed_data)
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
@@ -193,7 +198,7 @@ class PolicyDesk(ScopedAdmin):
     fields = ("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_from")
 
     def save_model(self, request, obj, form, change):
-        obj.save(update_fields=form.changed_data)
+        self.save_form_of(obj, form, change)
         obj.settle_policy(form.changed_data)
         AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user, tenant=obj)
 
@@ -211,7 +216,7 @@ class InstallationAdmin(ScopedAdmin):
         return self._allowed(request, (User.Role.STAFF,)) and not Installation.objects.exists()
 
     def save_model(self, request, obj, form, change):
-        obj.save()
+        self.save_form_of(obj, form, change)
         AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user)
 
 

@@ -100,8 +100,8 @@ class PasswordChangeForm(forms.Form):
 NOTICE = timedelta(days=3)
 
 
-class PolicyForm(forms.ModelForm):
-    """What a customer decides about logins."""
+class RulesForm(forms.ModelForm):
+    """Rules for a customer's logins."""
 
     def clean_app_passwords_from(self):
         """Whoever reads mail with the password is told before it ends."""
@@ -114,7 +114,18 @@ class PolicyForm(forms.ModelForm):
         return day
 
 
-class TenantForm(PolicyForm):
+class PolicyForm(RulesForm):
+    """What a DVB decides about logins."""
+
+    def clean_factor_removal_hours(self):
+        """The pause protects people from whoever got hold of a DVB's session, so that cannot shorten it."""
+        hours = self.cleaned_data["factor_removal_hours"]
+        if hours < self.initial["factor_removal_hours"]:
+            raise ValidationError(_("You can make the pause longer here. To make it shorter, please ask our support."))
+        return hours
+
+
+class TenantForm(RulesForm):
     """A customer, with the logo that its people see."""
 
     logo = forms.FileField(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.utils import timezone
+from django.contrib.auth import SESSION_KEY
 
 from .agents import described
 from .networks import network_of
@@ -24,7 +24,8 @@ class OpenSession:
 
 def open_sessions(request) -> list[OpenSession]:
     """The sessions of whoever asks, the present one first, then by when they were last used."""
-    found = [_shown(row, request) for row in request.user.sessions.filter(expire_date__gt=timezone.now())]
+    rows = [row for row in request.user.sessions.alive() if SESSION_KEY in row.get_decoded()]
+    found = [_shown(row, request) for row in rows]
     return sorted(found, key=lambda each: (each.current, each.seen), reverse=True)
 
 

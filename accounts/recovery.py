@@ -5,7 +5,7 @@ from django.core import signing
 from django.urls import reverse
 
 from .emails import deliver, written
-from .models import PasswordReset, RecoveryAddress, RecoveryRequest, User
+from .models import Brake, PasswordReset, RecoveryAddress, RecoveryRequest, User
 from .wall import everybody, show
 
 SALT = "recovery-address"
@@ -19,7 +19,11 @@ def answer_request(area: str, address: str):
     recovery = person.recovery_addresses.in_force().first()
     if recovery is None:
         RecoveryRequest.objects.ask(person)
-    elif person.may_sign_in and not person.password_resets.alive().just_made().exists():
+    elif (
+        person.may_sign_in
+        and not person.password_resets.alive().just_made().exists()
+        and Brake.objects.count_mail("reset", area, address) is None
+    ):
         link = absolute("password_new", person.password_resets.draw(person))
         deliver(recovery.address, *written(person, "password_link", link=link))
 

@@ -6,6 +6,9 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from .models.sessions import PortalSession
 from .wall import NOBODY, found, shows_nobody
 
+# Whose second factor a session waits for, so that it ends with the person's other sessions.
+WAITING = "waiting"
+
 
 class SessionStore(DatabaseStore):
     """Django's own store, with the person in a column, and whose rows they see in another."""
@@ -16,7 +19,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data):
         row = super().create_model_instance(data)
-        row.user_id = data.get(SESSION_KEY)
+        row.user_id = data.get(SESSION_KEY) or data.get(WAITING)
         row.reach = data.get("reach", NOBODY)
         return row
 

@@ -4,10 +4,11 @@ import sys
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 from django.views.i18n import set_language as django_set_language
@@ -30,7 +31,9 @@ def server_error(request):
 
 
 def bad_request(request, exception=None):
-    """400, or 413 where a form was larger than any of ours can be."""
+    """400, or 413 where a form was larger than any of ours can be; whose session has just ended logs in again."""
+    if isinstance(exception, SessionInterrupted):
+        return redirect("login")
     status = 413 if isinstance(exception, RequestDataTooBig | TooManyFieldsSent) else 400
     return HttpResponse(render_to_string(f"{status}.html"), status=status)
 

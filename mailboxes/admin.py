@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.access import fresh_login_required
 from accounts.admin import ScopedAdmin, shown_time
 from accounts.forms import PersonForm
 from accounts.models import AuditEvent, Factor, StaleCredentials, User, coverage
@@ -66,6 +67,7 @@ class PeopleAdmin(ScopedAdmin):
 
     change_form_template = "admin/person_change_form.html"
     person_column = "pk"
+    fresh_credentials = False
     actions = ("give_credentials", "lock_selected", "unlock_selected")
 
     def person(self, obj) -> User:
@@ -73,15 +75,20 @@ class PeopleAdmin(ScopedAdmin):
 
     def get_urls(self):
         own = [
-            path("credentials/", self.room(self.credentials_view), name=self.url_name("credentials")),
+            path(
+                "credentials/",
+                self.room(self.credentials_view, fresh=self.fresh_credentials),
+                name=self.url_name("credentials"),
+            ),
             path("<int:pk>/lock/", self.room(self.lock_view), name=self.url_name("lock")),
             path("<int:pk>/unlock/", self.room(self.unlock_view), name=self.url_name("unlock")),
-            path("<int:pk>/factors/", self.room(self.factors_view), name=self.url_name("factors")),
+            path("<int:pk>/factors/", self.room(self.factors_view, fresh=True), name=self.url_name("factors")),
         ]
         return own + super().get_urls()
 
-    def room(self, view):
-        return self.admin_site.admin_view(view)
+    def room(self, view, *, fresh=False):
+        """`fresh`: for what takes an account over, who asks shows password and second factor once more."""
+        return self.admin_site.admin_view(fresh_login_required(view) if fresh else view)
 
     def url_name(self, deed):
         return f"{self.opts.app_label}_{self.opts.model_name}_{deed}"
@@ -144,6 +151,11 @@ class PeopleAdmin(ScopedAdmin):
     def factors_view(self, request, pk):
         """For somebody who lost phone and key: all second factors go, once it is put on record who asked."""
         person = self.person(self.own_object(request, pk))
+        if person.role == STAFF:
+            raise PermissionDenied
+        if not person.factors.exists():
+            self.message_user(request, _("%s has no second factor.") % person, messages.WARNING)
+            return redirect(self.url("change", pk))
         form = IdentityForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             person.ask_factor_removal(by=request.user, check=form.cleaned_data)
@@ -366,6 +378,7 @@ class ColleagueAdmin(PeopleAdmin):
     """Staff's room for everybody who logs in under KundenServiceCenter."""
 
     adders = changers = (STAFF,)
+    fresh_credentials = True
     form = PersonForm
     list_display = ("address", "name", "role", "tenant", "state", "second_factor", "valid_until", "locked")
     list_select_related = ("tenant",)
@@ -398,7 +411,7 @@ class ColleagueAdmin(PeopleAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.set_unusable_password()
-        obj.save()
+        self.save_form_of(obj, form, change)
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
         AuditEvent.objects.record_form(deed, obj, form, by=request.user)
 
@@ -422,7 +435,7 @@ class ServerAddressAdmin(ScopedAdmin):
     autocomplete_fields = ("tenant",)
 
     def save_model(self, request, obj, form, change):
-        obj.save()
+        self.save_form_of(obj, form, change)
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
         AuditEvent.objects.record_form(deed, obj, form, by=request.user)
 

@@ -46,6 +46,10 @@ class BrakeQuerySet(models.QuerySet):
         `address` is the canonical form, so that spellings of one address share one counter.
         """
         network = network_of(ip)
+        # A network that is stopped already uses up nothing more.
+        stopped = self.filter(tries__gte=NETWORK.free, blocked_until__gt=timezone.now())
+        if stopped.filter(key=keyed("network", network)).exists():
+            return self._wait(keyed("network", network))
         # From the narrow to the wide: what a narrow brake stops must not use up what others may still try.
         counters = [(PAIR, keyed("pair", area, address, network)), (NETWORK, keyed("network", network))]
         # What strangers try elsewhere does not keep the owner out of a network where they have logged in before.

@@ -86,6 +86,7 @@ class FactorQuerySet(models.QuerySet["Factor"]):
             # Who deletes the row has used the code; of many at once that is one.
             if BackupCode.objects.filter(factor=factor, digest=keyed("factor", str(factor.user_id), code)).delete()[0]:
                 factor.used()
+                tell(factor.user, "backup_code_used", left=factor.codes.count())
                 return factor
         return None
 
@@ -103,6 +104,7 @@ class FactorManager(models.Manager.from_queryset(FactorQuerySet)):
             factor.save()
             AuditEvent.objects.record(AuditEvent.Deed.FACTOR_ADDED, user, by=by, new={"kind": kind, "name": name})
             tell(user, "factor_added", factor=factor)
+            user.keep_factors(by=by)
             user.settle_mail_password()
         return factor
 

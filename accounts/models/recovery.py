@@ -208,6 +208,7 @@ class PasswordReset(models.Model):
             if not PasswordReset.objects.alive().filter(pk=self.pk).update(used_at=timezone.now()):
                 raise StaleCredentials(person)
             person.take_password(encoded, by=person, deed=AuditEvent.Deed.PASSWORD_RESET)
+            person.places.all().delete()
             for name in () if keep_programs else settings.AFTER_PASSWORD_RESET:
                 import_string(name)(person)
 

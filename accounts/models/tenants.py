@@ -1,5 +1,6 @@
 from datetime import datetime, time
 
+from django.apps import apps
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -187,6 +188,7 @@ class Tenant(Supported, models.Model):
         if self.is_suspended:
             logins = self.people.filter(area="mailbox").values_list("address", flat=True)
             OutboxMessage.objects.end_mail_sessions(logins.iterator())
+            apps.get_model("accounts.PortalSession").objects.filter(user__tenant=self).delete()
 
 
 class Policy(Tenant):

@@ -7,6 +7,7 @@ from django.contrib.auth.hashers import make_password, verify_password
 from django.db import models, transaction
 from django.db.models import Exists, F, Func, OuterRef, Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from ..addresses import display_address, normalise_address
@@ -304,9 +305,11 @@ class User(AbstractBaseUser):
     def issue_initial_password(self, encoded: str, *, by, issue: int, at: datetime, check: dict | None = None):
         """Make the drawn password the only valid one; `issue` is how often the caller saw it given out.
 
-        `check` says for the trail how it was found out who the person is. A recovery address goes, since nobody
-        knows any more whose it is. Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
+        `check` says for the trail how it was found out who the person is. What the person before may have left goes:
+        recovery address, app passwords, known places, and a removal of factors that waits for an objection.
+        Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
         """
+        reached, had_one = self.reached_at, self.password_changed_at is not None
         with transaction.atomic():
             self._swap(
                 User.objects.filter(pk=self.pk, initial_issues=issue),
@@ -322,6 +325,12 @@ class User(AbstractBaseUser):
             AuditEvent.objects.record(AuditEvent.Deed.CREDENTIALS_ISSUED, self, by=by, new=new)
             self.recovery_addresses.remove_for(self, by=by)
             self.recovery_requests.waiting().close("done", by=by)
+            self.places.all().delete()
+            self.keep_factors(by=by)
+            for name in settings.AFTER_PASSWORD_RESET:
+                import_string(name)(self)
+            if had_one:
+                tell(self, "credentials_issued", at=reached, by=by)
             self.end_mail_sessions()
 
     def change_password(self, password: str, *, by):
@@ -382,6 +391,7 @@ class User(AbstractBaseUser):
             self.factors_end_at = None
             self.save(update_fields=["factors_end_at"])
             self.sessions.all().delete()
+            self.places.all().delete()
             AuditEvent.objects.record(AuditEvent.Deed.FACTORS_REMOVED, self, by=by, new=check)
             tell(self, "factors_removed", by=by)
             self.settle_mail_password()
@@ -401,6 +411,8 @@ class User(AbstractBaseUser):
             if not self._switch_lock(True, timezone.now(), by, reason):
                 return
             self.password_resets.unused().delete()
+            self.sessions.all().delete()
+            self.keep_factors(by=by)
             AuditEvent.objects.record(AuditEvent.Deed.LOCKED, self, by=by, new={"reason": reason})
             self.end_mail_sessions()
 
@@ -422,10 +434,11 @@ class User(AbstractBaseUser):
         return bool(changed)
 
     def _swap(self, unchanged, **fields):
-        """Store a new password where the row is still as it was seen; links mailed before are dead from then on."""
+        """Store a new password where the row is still as it was seen; links mailed before and open sessions end."""
         if not unchanged.update(**fields):
             raise StaleCredentials(self)
         self.password_resets.unused().delete()
         self.recovery_addresses.filter(verified_at=None).delete()
+        self.sessions.all().delete()
         for name, value in fields.items():
             setattr(self, name, value)

@@ -62,6 +62,9 @@ def added(request, factor):
 
 def shown_codes(request):
     codes = Factor.objects.draw_codes(request.user, by=request.user)
+    if request.user.otp_device and request.user.otp_device.kind == Factor.Kind.CODES:
+        # The paper that opened this session is gone.
+        verify_session(request, request.user.factors.of_kind(Factor.Kind.CODES).get())
     return render(request, "accounts/backup_codes.html", {"codes": codes})
 
 

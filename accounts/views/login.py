@@ -25,6 +25,7 @@ from ..factor_forms import ConfirmForm, SecondFactorForm
 from ..first_page import first_page
 from ..forms import LoginForm
 from ..models import Factor, KnownPlace, PortalSession
+from ..sessions import WAITING
 from ..webauthn import request_options
 from .throttled import too_many_tries
 
@@ -42,7 +43,6 @@ class LoginView(WizardLoginView):
     FACTOR_STEP = "factor"
     form_list = ((WizardLoginView.AUTH_STEP, LoginForm), (FACTOR_STEP, SecondFactorForm))
     condition_dict = {FACTOR_STEP: lambda wizard: wizard.has_factor_step()}
-    JUMPS = frozenset({"challenge_device", "wizard_goto_step"})
 
     def dispatch(self, request, *args, **kwargs):
         if request.user.is_authenticated and request.method in ("GET", "HEAD"):
@@ -82,7 +82,7 @@ class LoginView(WizardLoginView):
         if self.steps.current == self.FACTOR_STEP:
             self.storage.validated_step_data[self.FACTOR_STEP] = True
             return None
-        self.request.session["reach"] = form.user_cache.reach
+        self.request.session.update({"reach": form.user_cache.reach, WAITING: form.user_cache.pk})
         return super().process_step(form)
 
     def get_context_data(self, form, **kwargs):
@@ -94,7 +94,9 @@ class LoginView(WizardLoginView):
     def post(self, *args, **kwargs):
         """The password step always begins anew; a later one without it, or no longer needed, leads back to it."""
         posted = self.request.POST
-        if posted.get(f"{self.prefix}-current_step") == self.AUTH_STEP and not posted.keys() & self.JUMPS:
+        if "challenge_device" in posted:
+            return redirect("login")
+        if posted.get(f"{self.prefix}-current_step") == self.AUTH_STEP and "wizard_goto_step" not in posted:
             self.storage.reset()
         elif not self.has_factor_step():
             return redirect("login")
@@ -105,6 +107,7 @@ class LoginView(WizardLoginView):
         with transaction.atomic():
             previous_login = user.last_login
             response = super().done(form_list, **kwargs)
+            self.request.session.pop(WAITING, None)
             self.request.session["reach"] = user.reach
             self.request.session["previous_login"] = previous_login.isoformat() if previous_login else ""
             proved(self.request)

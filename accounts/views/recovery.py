@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ..access import secret_link
+from ..access import fresh_login_required, secret_link
 from ..models import Brake, OutboxMessage, RecoveryAddress, StaleCredentials
 from ..passwords import rule_hints
 from ..recovery import proposed_by, reset_by
@@ -28,9 +28,7 @@ def password_forgotten(request):
         return too_many_tries(request, wait)
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        asked = form.cleaned_data
-        if Brake.objects.count_mail("reset", asked["area"], asked["address"]) is None:
-            OutboxMessage.objects.add(OutboxMessage.Kind.PASSWORD_RESET, **asked)
+        OutboxMessage.objects.add(OutboxMessage.Kind.PASSWORD_RESET, **form.cleaned_data)
         return redirect("password_asked")
     return render(request, "accounts/password_forgotten.html", {"form": form}, status=422 if form.is_bound else 200)
 
@@ -69,6 +67,7 @@ def redeem(request, reset, wanted):
     return redirect("login")
 
 
+@fresh_login_required
 @transaction.non_atomic_requests
 @sensitive_post_parameters()
 @require_http_methods(PAGE)
@@ -88,6 +87,7 @@ def recovery_address(request):
     return render(request, "accounts/recovery_address.html", context, status=422 if form.is_bound else 200)
 
 
+@fresh_login_required
 @transaction.non_atomic_requests
 @sensitive_post_parameters()
 @require_http_methods(PAGE)

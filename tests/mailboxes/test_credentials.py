@@ -103,7 +103,7 @@ class TestGivingOut:
         desk.post(URL, KNOWN | {"person": ticket(cast.user, cast.dvb)})
         cast.user.refresh_from_db()
         assert cast.user.mail_password_enabled is False
-        assert OutboxMessage.objects.get().payload == {"address": cast.user.address}
+        assert OutboxMessage.objects.get(kind="end_mail_sessions").payload == {"address": cast.user.address}
 
 
 class TestTheFormSentAgain:
