@@ -117,7 +117,8 @@ ROUTES = {
     "desk/mailboxes/mailbox/credentials/": row(*DVBS, status="/desk/mailboxes/mailbox/"),
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
-    "desk/mailboxes/mailbox/<int:pk>/factors/": row(*OWN_DVBS) | {"other_dvb": 404},
+    # The mailbox's person has none that could be removed.
+    "desk/mailboxes/mailbox/<int:pk>/factors/": row(*OWN_DVBS, status="change/") | {"other_dvb": 404},
     **room(
         "desk/mailboxes/alias/",
         DVBS,

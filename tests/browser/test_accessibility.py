@@ -43,7 +43,7 @@ KINDS = (
     "installation",
     "recoveryrequest",
 )
-FIRST = dict.fromkeys(KINDS, 1) | {"user": 1, "app_password": None}
+FIRST = dict.fromkeys(KINDS, 1) | {"user": 2, "app_password": None}
 WHO = {
     "anonymous": {},
     "user": {"role": "user", "state": "geändert"},
@@ -139,6 +139,10 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     found += findings(user, "backup codes, shown once")
     user.goto("/zwei-faktor/")
     found += findings(user, "list of second factors")
+    helper = browser_of("dvb")
+    helper.goto("/desk/mailboxes/mailbox/1/factors/")
+    assert helper.url.endswith("/factors/")
+    found += findings(helper, "removing somebody's factors, asked")
     user.get_by_role("link", name="Entfernen").click()
     found += findings(user, "removing a factor, asked")
     user.get_by_role("button", name="Entfernen").click()

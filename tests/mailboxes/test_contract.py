@@ -253,9 +253,9 @@ class TestAnAppPassword:
 
     def test_bound_to_networks_opens_from_them_alone(self, cast):
         token = made(cast.mailbox, networks=["192.0.2.0/24", "2001:db8::/32"])
-        for ip in ("192.0.2.7", "2001:db8:7::1"):
+        for ip in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8:7::1"):
             assert app_login(MAX, token, ip=ip) == [MAX]
-        for ip in ("192.0.3.7", "2001:db9::1", "::1", "", "nonsense", "192.0.2.7' --", "192.0.2"):
+        for ip in ("192.0.3.7", "::ffff:192.0.3.7", "2001:db9::1", "::1", "", "nonsense", "192.0.2.7' --", "192.0.2"):
             assert app_login(MAX, token, ip=ip) == []
         assert app_login(MAX, made(cast.mailbox), ip="nonsense") == [MAX]
 
