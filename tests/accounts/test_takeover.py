@@ -13,8 +13,10 @@ from mailboxes.models import AppPassword
 from tests.accounts.test_factors import factor_step, is_in, password_step
 from tests.cast import PASSWORD, add_app, app_code, make_app_password
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
 
+pytestmark = thorough
 CHECK = {"identity_check": "in_person", "identity_note": ""}
 NEW = "Fünf Falken fliegen 5 Mal!"
 THIEF = "203.0.113.9"
