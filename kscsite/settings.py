@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,15 @@ def private(address):
     """Whether nobody on the way can read what goes to this address: https, or http that stays on this machine."""
     loopback = address.hostname in ("localhost", "127.0.0.1", "::1")
     return bool(address.hostname) and (address.scheme == "https" or (address.scheme == "http" and loopback))
+
+
+def is_address_and_port(text):
+    host, _colon, port = text.rpartition(":")
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return port.isdecimal() and 0 < int(port) < 65536
 
 
 if not private(_base):
@@ -215,6 +225,11 @@ OUTBOX_HANDLERS = {
 AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]
 # Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
 LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
+# The resolver that is asked about domains, as address:port; empty: the machine's own.
+DNS_RESOLVER = env("DNS_RESOLVER", default="")
+if DNS_RESOLVER and not is_address_and_port(DNS_RESOLVER):
+    raise ImproperlyConfigured("DNS_RESOLVER must be an IP address and a port, e.g. 127.0.0.1:53 or [::1]:53.")
+
 # Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")

@@ -4,7 +4,19 @@ from django import test
 from django_otp import DEVICE_ID_SESSION_KEY
 
 
+def body(response) -> bytes:
+    """All of an answer, a page's or a file's."""
+    return b"".join(response) if response.streaming else response.content
+
+
 class Client(test.Client):
+    def request(self, **request):
+        """A file is read at once and closed, as a browser does."""
+        response = super().request(**request)
+        if response.streaming:
+            response.streaming_content = [b"".join(response.streaming_content)]
+        return response
+
     def force_login(self, user, backend=None):
         super().force_login(user, backend)
         factor = user.factors.devices().first()

@@ -1,21 +1,18 @@
 import gc
-import os
 import re
-import sys
-import time
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.db import connection, connections
-from django.test.utils import setup_databases, teardown_databases
+from django.conf import settings
 from xdist.scheduler import LoadFileScheduling
 
 from accounts.wall import EVERYBODY, show
+from tests import database
 from tests.accounts.validation_service import Key, ValidationService
 from tests.cast import PASSWORD, Cast, app_code, the_cast
-from tests.client import Client
+from tests.client import Client, body
 from tests.demo import running_demo
+from tests.dns_server import DnsServer
 
 REAL = ("mailserver", "browser", "faults")
 
@@ -53,52 +50,50 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session")
+def name_server():
+    """The DNS of a whole run: it knows no name but those that a test writes into it."""
+    with DnsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_dns_outside(name_server):
+    settings.DNS_RESOLVER = name_server.address
+
+
+@pytest.fixture
+def zone(name_server):
+    """The DNS, empty at the start of each test."""
+    name_server.clear()
+    yield name_server
+    name_server.clear()
+
+
+@pytest.fixture(scope="session")
 def yubikey():
     """A YubiKey that the demo's validation service knows."""
     return Key()
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory, yubikey):
+def demo(tmp_path_factory, yubikey, name_server):
     """The product with its mail servers and a validation service for YubiKeys, started as the README says."""
     folder = tmp_path_factory.mktemp("demo")
     with ValidationService(yubikey) as service:
-        chosen = service.settings | {"YUBIKEY_VALIDATION_URLS": service.url}
+        chosen = service.settings | {"YUBIKEY_VALIDATION_URLS": service.url, "DNS_RESOLVER": name_server.address}
         with running_demo(folder / "var", "--mail", **chosen) as demo:
             yield demo
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
+def django_db_setup(django_test_environment, django_db_blocker):
     """The owner makes the database, the serving role uses it; the cast is made once a run."""
     with django_db_blocker.unblock():
-        databases = setup_databases(verbosity=0, interactive=False, aliases=["default", "owner"])
+        before = database.make()
         the_cast()
     yield
     with django_db_blocker.unblock():
-        connection.close()
-        connection.close_pool()
-        wait_until_alone()
-        teardown_databases(databases, verbosity=0)
-
-
-OTHERS = "SELECT usename, backend_start, state, query FROM pg_stat_activity WHERE datname = %s"
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-
-
-def wait_until_alone(seconds=10):
-    """A pool closes its connections behind one's back, and a database in use cannot be dropped."""
-    # Connections of threads that are gone are closed when they are collected.
-    gc.collect()
-    deadline = time.monotonic() + seconds
-    connections["owner"].close()
-    name = connection.settings_dict["NAME"]
-    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
-        while left := admin.execute(OTHERS, [name]).fetchall():
-            if time.monotonic() > deadline:
-                print(f"ended, since still connected: {left}", file=sys.stderr)
-                admin.execute(END, [name])
-            time.sleep(0.1)
+        database.remove(before)
 
 
 @pytest.fixture
@@ -136,7 +131,7 @@ def masked():
     """A response's body without what differs by chance: CSRF tokens and the asked id."""
 
     def masked(response, *ids):
-        text = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", response.content).decode()
+        text = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", body(response)).decode()
         for each in ids:
             text = re.sub(rf"\b{each}\b", "ID", text)
         return text

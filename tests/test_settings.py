@@ -80,6 +80,13 @@ class TestThePortalDoesNotStart:
         with pytest.raises(ImproperlyConfigured, match=complaint):
             read(**VALIDATION | changed)
 
+    @pytest.mark.parametrize(
+        "resolver", ["127.0.0.1", "dns.hoster.example:53", "127.0.0.1:0", "127.0.0.1:65536", ":53"]
+    )
+    def test_with_a_resolver_that_cannot_be_asked(self, read, resolver):
+        with pytest.raises(ImproperlyConfigured, match="DNS_RESOLVER"):
+            read(DNS_RESOLVER=resolver)
+
 
 class TestAValidationService:
     def test_is_asked_at_addresses_separated_by_commas(self, read):
@@ -89,6 +96,11 @@ class TestAValidationService:
 
     def test_is_off_until_one_is_named(self, read):
         assert read().YUBIKEY_VALIDATION_URLS == []
+
+
+@pytest.mark.parametrize("resolver", ["", "127.0.0.1:53", "[::1]:5353"])
+def test_a_resolver_is_an_address_and_a_port(read, resolver):
+    assert resolver == read(DNS_RESOLVER=resolver).DNS_RESOLVER
 
 
 @promise("A-54")
