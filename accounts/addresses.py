@@ -83,6 +83,8 @@ def normalise_local_part(text: str) -> str:
     return text
 
 
+# A file of addresses names the same few domains over and over.
+@lru_cache(maxsize=1024)
 def normalise_domain(text: str) -> str:
     """The canonical form of a domain name: lower-case A-labels, at least two, without a trailing dot."""
     text = _trimmed(text)

@@ -1,11 +1,12 @@
 """What both admin sites have in common, and the rooms of tenants, people and the audit trail."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,10 +15,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .access import role_required
+from .access import fresh_login_required, role_required
+from .exports import Exported
 from .forms import PolicyForm, TenantForm
 from .models import AuditEvent, Installation, User
 from .pages import BoundedPaginator
+from .trail_words import ROLES, details, role_of
 
 # Django's text, which its catalogues translate.
 SELECT_ROW = "Select this object for an action - {}"
@@ -110,6 +113,25 @@ class ScopedAdmin(admin.ModelAdmin):
     def log_deletions(self, request, queryset):
         """The model verb has written it into the audit trail."""
 
+    def room(self, view, *, fresh=False):
+        """`fresh`: for what takes an account over, who asks shows password and second factor once more."""
+        return self.admin_site.admin_view(fresh_login_required(view) if fresh else view)
+
+    def url_name(self, deed):
+        return f"{self.opts.app_label}_{self.opts.model_name}_{deed}"
+
+    def url(self, deed, *args):
+        return reverse(f"{self.admin_site.name}:{self.url_name(deed)}", args=args)
+
+    def shown_object(self, request, pk):
+        """The object of a page of our own, for whoever may see such objects."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, str(pk))
+        if obj is None:
+            raise Http404
+        return obj
+
     def save_form_of(self, obj, form, change):
         """Write what the form has changed and no other column: somebody else may have changed those meanwhile."""
         own = {field.name for field in self.opts.concrete_fields}
@@ -121,7 +143,9 @@ class ScopedAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if obj is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        events = AuditEvent.objects.visible_to(request.user).about(*self.history_of(obj))[:200]
+        events = list(AuditEvent.objects.visible_to(request.user).about(*self.history_of(obj))[:200])
+        for event in events:
+            event.details = details(event)
         context = self.admin_site.each_context(request) | {
             "title": _("History: %s") % obj,
             "opts": self.opts,
@@ -220,9 +244,52 @@ class InstallationAdmin(ScopedAdmin):
         AuditEvent.objects.record_form(AuditEvent.Deed.CHANGED, obj, form, by=request.user)
 
 
-class AuditEventAdmin(ScopedAdmin):
+class PeriodFilter(admin.SimpleListFilter):
+    title = _("time")
+    parameter_name = "days"
+
+    def lookups(self, request, model_admin):
+        return [("1", _("last 24 hours")), ("7", _("last 7 days")), ("30", _("last 30 days")), ("365", _("last year"))]
+
+    def queryset(self, request, queryset):
+        if self.value() not in ("1", "7", "30", "365"):
+            return queryset
+        return queryset.filter(at__gte=timezone.now() - timedelta(days=int(self.value())))
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request, model_admin):
+        return list(ROLES.items())
+
+    def queryset(self, request, queryset):
+        return queryset.filter(actor_role=self.value()) if self.value() in ROLES else queryset
+
+
+class AuditEventAdmin(Exported, ScopedAdmin):
+    export_name = _("audit trail")
     viewers = (User.Role.STAFF, User.Role.DVB, User.Role.DSB)
-    list_display = ("at", "actor_label", "deed", "object_label")
-    list_filter = ("deed",)
+    list_display = ("at", "actor_label", "role", "deed", "object_label", "changes")
+    list_filter = (PeriodFilter, RoleFilter, "deed")
     search_fields = ("object_label", "actor_label")
-    fields = ("at", "actor_label", "actor_role", "deed", "object_type", "object_label", "old", "new")
+    fields = ("at", "actor_label", "role", "deed", "object_label", "changes")
+
+    def exported(self):
+        return {
+            gettext("Time"): lambda event: shown_time(event.at),
+            gettext("Who"): lambda event: event.actor_label,
+            gettext("Role"): role_of,
+            gettext("Deed"): lambda event: event.get_deed_display(),
+            gettext("Object"): lambda event: event.object_label,
+            gettext("Changes"): lambda event: "; ".join(map(str, details(event))),
+        }
+
+    @admin.display(description=_("role"))
+    def role(self, obj):
+        return role_of(obj)
+
+    @admin.display(description=_("changes"))
+    def changes(self, obj):
+        return "; ".join(map(str, details(obj))) or "–"

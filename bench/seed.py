@@ -62,13 +62,27 @@ TABLES = (
     JOIN accounts_user u ON u.area = 'mailbox' AND u.address = a.address
     """,
     """
-    INSERT INTO mailboxes_alias (tenant_id, address_id, mailbox_id, created_at)
-    SELECT a.tenant_id, a.id, m.id, now()
+    INSERT INTO mailboxes_alias (tenant_id, address_id, created_at)
+    SELECT a.tenant_id, a.id, now() FROM seeded JOIN mailboxes_address a USING (tenant_id) WHERE a.kind = 'alias'
+    """,
+    """
+    INSERT INTO mailboxes_aliastarget (tenant_id, alias_id, mailbox_id, receives, may_send)
+    SELECT a.tenant_id, alias.id, m.id, true, true
     FROM seeded
     JOIN mailboxes_address a USING (tenant_id)
+    JOIN mailboxes_alias alias ON alias.address_id = a.id
     JOIN mailboxes_address own ON own.domain_id = a.domain_id AND own.local_part = 'post' || substr(a.local_part, 6)
     JOIN mailboxes_mailbox m ON m.address_id = own.id
-    WHERE a.kind = 'alias'
+    """,
+    # The first mailbox gets what is sent to nobody, and a second domain stands for the first.
+    """
+    UPDATE mailboxes_domain d SET catch_all_id = m.id
+    FROM mailboxes_address a JOIN mailboxes_mailbox m ON m.address_id = a.id
+    WHERE a.domain_id = d.id AND a.local_part = 'post1' AND d.tenant_id IN (SELECT tenant_id FROM seeded)
+    """,
+    """
+    INSERT INTO mailboxes_domain (tenant_id, name, created_at, alias_of_id)
+    SELECT d.tenant_id, 'zweit-' || d.name, now(), d.id FROM seeded JOIN mailboxes_domain d USING (tenant_id)
     """,
     """
     INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
@@ -77,9 +91,9 @@ TABLES = (
     """,
     # Used so lately that asking about it writes nothing.
     """
-    INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, name, protocols, networks, token_hash,
-        created_at, last_used_at, last_used_by, last_used_ip)
-    SELECT m.tenant_id, gen_random_uuid(), m.id, 'Handy', '{imap,smtp}', '{}',
+    INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, holder_id, name, protocols, networks,
+        token_hash, created_at, last_used_at, last_used_by, last_used_ip)
+    SELECT m.tenant_id, gen_random_uuid(), m.id, m.user_id, 'Handy', '{imap,smtp}', '{}',
         encode(sha256(a.address::bytea), 'hex'), now(), now() + interval '1 year', 'imap', '192.0.2.7'
     FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
     """,
@@ -94,7 +108,7 @@ TABLES = (
 )
 ANALYSED = (
     *("accounts_tenant", "accounts_user", "accounts_auditevent", "mailboxes_domain", "mailboxes_address"),
-    *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_maillogin", "mailboxes_apppassword"),
+    *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword"),
 )
 
 

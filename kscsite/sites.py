@@ -1,25 +1,45 @@
 """The two admin sites: the DVB's desk, which shows one tenant, and the hoster's staff admin."""
 
+from django.db import transaction
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
-from accounts.models import AuditEvent, Installation, Policy, RecoveryRequest, Tenant, User
-from mailboxes.admin import (
-    AliasDesk,
-    ColleagueAdmin,
-    DomainAdmin,
-    DomainDesk,
-    MailboxDesk,
-    ServerAddressAdmin,
-)
-from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
+from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, Tenant, User
+from mailboxes.admin import ServerAddressAdmin
+from mailboxes.alias_admin import AliasDesk
+from mailboxes.deputy_admin import DeputyDesk
+from mailboxes.desk_search import search, sees_mailboxes
+from mailboxes.desk_start import overview
+from mailboxes.domain_admin import DomainAdmin, DomainDesk
+from mailboxes.import_admin import ImportDesk
+from mailboxes.mailbox_admin import MailboxDesk
+from mailboxes.models import Alias, Domain, DomainRequest, Import, Mailbox, ServerAddress
+from mailboxes.people_admin import ColleagueAdmin
 from mailboxes.recovery_admin import RecoveryRequestAdmin, RecoveryRequestDesk
+from mailboxes.request_admin import DomainRequestAdmin, DomainRequestDesk
 
 
 class Desk(PortalAdminSite):
     roles = (User.Role.DVB, User.Role.DSB)
     site_header = site_title = "KundenServiceCenter"
     index_title = _("Administration of your mail domains")
+    index_template = "mailboxes/desk/index.html"
+
+    def get_urls(self):
+        return [path("suche/", self.admin_view(self.search), name="search"), *super().get_urls()]
+
+    def each_context(self, request):
+        """With the address of the search, for whoever may use it."""
+        found = {"search_url": reverse("desk:search")} if sees_mailboxes(request, self) else {}
+        return super().each_context(request) | found
+
+    def index(self, request, extra_context=None):
+        return super().index(request, overview(request, self) | (extra_context or {}))
+
+    @transaction.non_atomic_requests
+    def search(self, request):
+        return search(request, self)
 
 
 class StaffAdmin(PortalAdminSite):
@@ -30,8 +50,11 @@ class StaffAdmin(PortalAdminSite):
 
 desk = Desk(name="desk")
 desk.register(Mailbox, MailboxDesk)
+desk.register(Import, ImportDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
+desk.register(DomainRequest, DomainRequestDesk)
+desk.register(Deputy, DeputyDesk)
 desk.register(Policy, PolicyDesk)
 desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)
@@ -39,6 +62,7 @@ desk.register(AuditEvent, AuditEventAdmin)
 staff = StaffAdmin(name="staff")
 staff.register(Tenant, TenantAdmin)
 staff.register(Domain, DomainAdmin)
+staff.register(DomainRequest, DomainRequestAdmin)
 staff.register(User, ColleagueAdmin)
 staff.register(RecoveryRequest, RecoveryRequestAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)

@@ -16,8 +16,8 @@ from accounts.models import User
 from accounts.qr import svg
 
 from .forms import AppPasswordForm
-from .models import AppPassword, MadeAlready, ServerAddress
-from .views import own_mailbox, profile_for
+from .models import AppPassword, MadeAlready, Mailbox, Membership, ServerAddress
+from .views import profile_for
 
 # The server of each of Dovecot's services.
 SERVERS = {"imap": "imap", "pop3": "pop3", "smtp": "submission", "sieve": "sieve"}
@@ -26,8 +26,9 @@ SERVERS = {"imap": "imap", "pop3": "pop3", "smtp": "submission", "sieve": "sieve
 @role_required(User.Role.USER)
 @require_safe
 def app_passwords(request):
-    rows = AppPassword.objects.visible_to(request.user).kept()
-    return render(request, "mailboxes/app_passwords.html", {"rows": rows})
+    rows = AppPassword.objects.visible_to(request.user).kept().select_related("mailbox__address")
+    shared = Membership.objects.visible_to(request.user).select_related("mailbox__address", "mailbox__user")
+    return render(request, "mailboxes/app_passwords.html", {"rows": rows, "shared": shared})
 
 
 @role_required(User.Role.USER)
@@ -36,30 +37,34 @@ def app_passwords(request):
 @sensitive_variables("token")
 def app_password_new(request):
     """The answer to the form holds the token, this once."""
-    mailbox, bound = own_mailbox(request), request.method == "POST"
-    form = AppPasswordForm(request.POST if bound else None, initial={"ticket": new_ticket(request.user)})
+    bound = request.method == "POST"
+    form = AppPasswordForm(
+        request.POST if bound else None,
+        initial={"ticket": new_ticket(request.user)},
+        mailboxes=Mailbox.objects.opened_by(request.user),
+    )
     if bound and form.is_valid():
         data = form.cleaned_data
         public_id = read_ticket(data.pop("ticket"), request.user)
         try:
             row, token = AppPassword.objects.open_app_password(
-                mailbox=mailbox, by=request.user, public_id=public_id, **data
+                holder=request.user, by=request.user, public_id=public_id, **data
             )
         except MadeAlready:
             return render(request, "409.html", status=409)
         except ValidationError as error:
             form.add_error(None, error.messages)
         else:
-            return shown_once(request, mailbox, row, token)
+            return shown_once(request, row, token)
     return render(request, "mailboxes/app_password_new.html", {"form": form}, status=422 if bound else 200)
 
 
 @sensitive_variables()
-def shown_once(request, mailbox, row, token):
+def shown_once(request, row, token):
     wanted = {SERVERS[protocol] for protocol in row.protocols}
     servers = [each for each in ServerAddress.objects.effective_for(request.user) if each.protocol in wanted]
     context = {
-        "mailbox": mailbox,
+        "mailbox": row.mailbox,
         "row": row,
         "token": token,
         "code": mark_safe(svg(token)),  # noqa: S308 - our own picture of our own token
@@ -88,21 +93,20 @@ def read_ticket(text, viewer) -> uuid.UUID:
 def app_password_profile(request):
     """Apple's profile with an app password, which only the page that shows it can send here: it is kept nowhere."""
     token = request.POST.get("token", "")
-    get_object_or_404(AppPassword.objects.visible_to(request.user).live().with_token(token))
-    return profile_for(own_mailbox(request), token)
+    rows = AppPassword.objects.visible_to(request.user).live().select_related("mailbox__address", "mailbox__user")
+    return profile_for(get_object_or_404(rows.with_token(token)).mailbox, token)
 
 
 @role_required(User.Role.USER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def app_password_revoke(request, public_id):
     """Asked first; then it is closed for good."""
-    mailbox = own_mailbox(request)
-    row = get_object_or_404(AppPassword.objects.visible_to(request.user), public_id=public_id)
+    rows = AppPassword.objects.visible_to(request.user).select_related("mailbox__address", "holder")
+    row = get_object_or_404(rows, public_id=public_id)
     if row.revoked_at:
         return redirect("app_passwords")
     if request.method != "POST":
         return render(request, "mailboxes/app_password_revoke.html", {"row": row})
-    row.mailbox = mailbox
     row.revoke(by=request.user)
     messages.success(request, _("“%s” is revoked. Whatever is still connected with it is being logged out.") % row)
     return redirect("app_passwords")

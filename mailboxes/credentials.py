@@ -7,11 +7,12 @@ from datetime import datetime
 from django.core import signing
 from django.core.exceptions import BadRequest
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import StaleCredentials, User
 
-from .models import Mailbox
+from .models import AliasTarget
 
 # One request hashes this many passwords at most; the page asks for more in further requests.
 CHUNK = 100
@@ -58,20 +59,20 @@ def read_tickets(texts: list[str], viewer) -> list[Ticket]:
     return [Ticket.read(text, viewer) for text in dict.fromkeys(texts)]
 
 
-def draw(tickets: Iterable[Ticket], viewer) -> list[Credentials]:
-    """Draw a password for everybody whom the viewer may give one; stores nothing.
+def draw(tickets: Iterable[Ticket], allowed: QuerySet) -> list[Credentials]:
+    """Draw a password for everybody with a ticket, out of those who are `allowed`; stores nothing.
 
     Raises StaleCredentials when somebody was given credentials since the form was drawn, or may not get them.
     """
-    people, now = recipients(tickets, viewer), timezone.now()
+    people, now = recipients(tickets, allowed), timezone.now()
     aliases = _aliases_of(people)
     return [_drawn(person, tuple(aliases.get(person.pk, ())), ticket, now) for person, ticket in people.items()]
 
 
-def recipients(tickets: Iterable[Ticket], viewer) -> dict[User, Ticket]:
+def recipients(tickets: Iterable[Ticket], allowed: QuerySet) -> dict[User, Ticket]:
     """Whom the tickets are for, while each is as it was seen; raises StaleCredentials as `draw` does."""
     wanted = {ticket.user_id: ticket for ticket in tickets}
-    people = User.objects.may_get_credentials_from(viewer).select_related("tenant").in_bulk(wanted)
+    people = allowed.select_related("tenant").in_bulk(wanted)
     if any(pk not in people or people[pk].initial_issues != wanted[pk].issue for pk in wanted):
         raise StaleCredentials
     return {people[pk]: ticket for pk, ticket in wanted.items()}
@@ -104,10 +105,9 @@ def needing_check(people: Iterable[User]) -> set[int]:
 
 
 def _aliases_of(people) -> dict[int, list[str]]:
-    rows = Mailbox.objects.filter(user__in=people, aliases__isnull=False)
+    """By person the aliases that they receive mail of today."""
+    rows = AliasTarget.objects.in_force().filter(mailbox__user__in=people, receives=True)
     found: dict[int, list[str]] = {}
-    for user_id, address in rows.order_by("aliases__address__address").values_list(
-        "user_id", "aliases__address__address"
-    ):
+    for user_id, address in rows.values_list("mailbox__user_id", "alias__address__address"):
         found.setdefault(user_id, []).append(address)
     return found

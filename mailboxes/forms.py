@@ -3,11 +3,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import normalise_domain, normalise_local_part
+from accounts.addresses import display_address, normalise_address, normalise_domain, normalise_local_part
 from accounts.models import IdentityCheck, User
 from accounts.names import validate_name
 
-from .models import Alias, AppPassword, Domain, Mailbox
+from .models import Alias, AppPassword, Domain, Mailbox, Membership
 from .networks import normalise_network
 
 
@@ -58,6 +58,25 @@ class AliasLinesField(forms.CharField):
         return normalise_local_part(local_part), normalise_domain(domain) if domain else ""
 
 
+class PeopleField(forms.CharField):
+    """People with a mailbox of the viewer's tenant, an address a line; `viewer` is set by the form."""
+
+    viewer: User
+    widget = forms.Textarea(attrs={"rows": 4, "cols": 40, "autocapitalize": "none"})
+
+    def clean(self, value):
+        lines = dict.fromkeys(line.strip() for line in super().clean(value).splitlines() if line.strip())
+        addresses = [normalise_address(line) for line in lines]
+        people = User.objects.visible_to(self.viewer).filter(role=User.Role.USER, is_function=False)
+        found = {person.address: person for person in people.filter(address__in=addresses)}
+        for address in addresses:
+            if address not in found:
+                raise ValidationError(
+                    _("%(address)s is no person with a mailbox here."), params={"address": display_address(address)}
+                )
+        return [found[address] for address in addresses]
+
+
 class ViewerForm(forms.ModelForm):
     """A form of the desk that knows who fills it in; the admin class sets `viewer`.
 
@@ -88,7 +107,7 @@ class ViewerForm(forms.ModelForm):
         return self.instance
 
     def own_domains(self):
-        return Domain.objects.visible_to(self.viewer)
+        return Domain.objects.visible_to(self.viewer).standing_alone()
 
 
 class MailboxCreateForm(ViewerForm):
@@ -122,10 +141,10 @@ class MailboxCreateForm(ViewerForm):
     def perform(self, *, domain, aliases, **data):
         mailbox = Mailbox.objects.open_mailbox(domain=domain, by=self.viewer, **data)
         for local_part, name in aliases:
-            alias_domain = self.own_domains().filter(name=name).first() if name else domain
-            if alias_domain is None:
+            other = Domain.objects.visible_to(self.viewer).filter(name=name).first() if name else domain
+            if other is None:
                 raise ValidationError(_("“%(name)s” is none of your domains."), params={"name": name})
-            Alias.objects.open_alias(domain=alias_domain, local_part=local_part, mailbox=mailbox, by=self.viewer)
+            Alias.objects.open_alias(domain=other, local_part=local_part, mailbox=mailbox, by=self.viewer)
         return mailbox
 
 
@@ -135,9 +154,15 @@ class MailboxChangeForm(ViewerForm):
 
     class Meta:
         model = Mailbox
-        fields = ("storage_mb",)
+        fields = ("storage_mb", "delivery")
+        help_texts = {
+            "delivery": _(
+                "Deferred mail stays with the sender's server, which tries again for some days. Refused mail goes "
+                "back to its sender at once."
+            )
+        }
 
-    field_order = ("name", "storage_mb", "language")
+    field_order = ("name", "storage_mb", "delivery", "language")
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -148,22 +173,94 @@ class MailboxChangeForm(ViewerForm):
         return self.instance
 
 
-class AliasCreateForm(ViewerForm):
-    domain = forms.ModelChoiceField(Domain.objects.none(), label=_("Domain"), empty_label=None)
-    local_part = LocalPartField(label=_("Address before the @"))
+class MembersForm(ViewerForm):
+    """Who opens a mailbox for a purpose; mixed into the forms of a person's mailbox, which do the rest."""
 
-    class Meta:
-        model = Alias
-        fields = ("mailbox",)
-
-    field_order = ("domain", "local_part", "mailbox")
+    responsible = PeopleField(
+        label=_("Responsible person"),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "size": 40}),
+        help_text=_("The address of a person with a mailbox here, who answers for this one and reads it too."),
+    )
+    members = PeopleField(
+        label=_("Members"),
+        required=False,
+        help_text=_(
+            "Addresses of people with a mailbox here, one a line. Each makes app passwords of their own for it in "
+            "the portal. Whoever you take out no longer gets in."
+        ),
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["domain"].queryset = self.own_domains()
+        for name in ("responsible", "members"):
+            self.fields[name].viewer = self.viewer
+
+    def clean_responsible(self):
+        people = self.cleaned_data["responsible"]
+        if len(people) != 1:
+            raise ValidationError(_("One person is responsible."))
+        return people[0]
+
+    def perform(self, *, responsible, members, **data):
+        mailbox = super().perform(**data)
+        Membership.objects.set_members(mailbox, responsible=responsible, members=members, by=self.viewer)
+        return mailbox
+
+
+class FunctionCreateForm(MembersForm, MailboxCreateForm):
+    """A new mailbox for a purpose, which nobody logs in as."""
+
+    field_order = ("domain", "local_part", "name", "responsible", "members", "aliases", "storage_mb", "language")
+
+    class Meta(MailboxCreateForm.Meta):
+        pass
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["local_part"].help_text = _("For example info or accounting.")
+        self.fields["name"].help_text = _("What it is for; stands in front of its address in mail programs.")
 
     def perform(self, **data):
-        return Alias.objects.open_alias(by=self.viewer, **data)
+        return super().perform(is_function=True, **data)
+
+
+class FunctionChangeForm(MembersForm, MailboxChangeForm):
+    field_order = ("name", "responsible", "members", "storage_mb", "delivery", "language")
+
+    class Meta(MailboxChangeForm.Meta):
+        pass
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        rows = list(self.instance.memberships.select_related("user"))
+        self.initial |= {
+            "responsible": "".join(str(row.user) for row in rows if row.responsible),
+            "members": "\n".join(str(row.user) for row in rows if not row.responsible),
+        }
+
+
+class RenameForm(forms.Form):
+    """Another address for a mailbox; as in ViewerForm, the deed is the last check and done in `clean`."""
+
+    local_part = LocalPartField(label=_("Address before the @"))
+    domain = forms.ModelChoiceField(Domain.objects.none(), label=_("Domain"), empty_label=None)
+
+    def __init__(self, *args, mailbox, viewer, **kwargs):
+        address = mailbox.address
+        super().__init__(*args, initial={"local_part": address.local_part, "domain": address.domain_id}, **kwargs)
+        self.mailbox, self.viewer = mailbox, viewer
+        self.fields["domain"].queryset = Domain.objects.visible_to(viewer).standing_alone()
+
+    def clean(self):
+        if self.errors:
+            return
+        if not self.has_changed():
+            raise ValidationError(_("This is the address already."))
+        try:
+            with transaction.atomic():
+                self.mailbox.rename(by=self.viewer, **self.cleaned_data)
+        except ValidationError as error:
+            self.add_error(None, list(dict.fromkeys(error.messages)))
 
 
 class DomainCreateForm(ViewerForm):
@@ -189,6 +286,7 @@ class AppPasswordForm(forms.Form):
     """What a new app password is for; the ticket lets the form be sent once."""
 
     ticket = forms.CharField(widget=forms.HiddenInput)
+    mailbox = forms.ModelChoiceField(Mailbox.objects.none(), label=_("Mailbox"), empty_label=None)
     name = forms.CharField(
         label=_("Name"),
         max_length=60,
@@ -214,3 +312,15 @@ class AppPasswordForm(forms.Form):
         required=False,
         help_text=_("One a line, at most 10: an IP address or a range such as 192.0.2.0/24. Empty: from everywhere."),
     )
+
+    def __init__(self, *args, mailboxes, **kwargs):
+        """`mailboxes` are those that the person opens; who opens one is asked nothing."""
+        super().__init__(*args, **kwargs)
+        self.fields["mailbox"].queryset = mailboxes
+        found = list(mailboxes[:2])
+        if len(found) == 1:
+            del self.fields["mailbox"]
+            self.only = found[0]
+
+    def clean(self):
+        self.cleaned_data.setdefault("mailbox", getattr(self, "only", None))

@@ -1,11 +1,28 @@
 """What the desk's search looks for: parts of addresses as they are stored, and of names as they are sorted."""
 
-from django.core.exceptions import ValidationError
-from django.db.models import BigIntegerField, Func, Value
+import contextlib
+from unicodedata import normalize
 
-from accounts.addresses import normalise_domain
+from django.core.exceptions import ValidationError
+from django.db.models import BigIntegerField, Func, Q, Value
+from django.db.models.functions import Concat
+
+from accounts.addresses import display_domain, normalise_domain
 from accounts.pages import MOST
 from accounts.sorting import SortKey
+
+# What no text goes beyond in the database's order, which is by code point.
+LAST = "\U0010ffff"
+# Makes a whole domain of a label that was typed alone.
+ENDING = ".example"
+
+
+# More words are not looked for.
+MOST_WORDS = 5
+
+
+def words_of(text: str) -> list[str]:
+    return text.split()[:MOST_WORDS]
 
 
 class Found(Func):
@@ -25,12 +42,29 @@ def aliases_with(word: str) -> Found:
     return Found(Value(in_address(word)), Value(MOST + 1), function="mailboxes_aliases_found")
 
 
+def begins(column: str, text: str) -> Q:
+    """Rows whose column begins with the text: as a comparison, since behind the wall no index serves LIKE."""
+    return Q(**{f"{column}__gte": text, f"{column}__lt": text + LAST})
+
+
+def name_begins(column: str, text: str) -> Q:
+    """The same for names as they are sorted."""
+    key = SortKey(Value(text))
+    return Q(**{f"{column}__gte": key, f"{column}__lt": Concat(key, Value(LAST))})
+
+
 def in_address(word: str) -> str:
-    """The word as it would stand in an address: lower case, an umlaut domain as its A-label."""
+    """The word as it would stand in an address: lower case, an umlaut domain or its first label as A-label."""
     local_part, at, domain = word.lower().rpartition("@")
     if domain.isascii():
         return word.lower()
-    try:
-        return local_part + at + normalise_domain(domain)
-    except ValidationError:
-        return word.lower()
+    for ending in ("", ENDING):
+        with contextlib.suppress(ValidationError):
+            return local_part + at + normalise_domain(domain + ending).removesuffix(ending)
+    return word.lower()
+
+
+def read_with(word: str, domains) -> list[str]:
+    """Those of the stored domains that show the word to who reads them."""
+    typed = normalize("NFC", word).lower()
+    return [domain for domain in domains if typed in display_domain(domain)]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import app_password_views, views
+from . import app_password_views, trail_views, views
 
 urlpatterns = [
     path("", views.start, name="start"),
@@ -13,6 +13,7 @@ urlpatterns = [
         app_password_views.app_password_revoke,
         name="app_password_revoke",
     ),
+    path("protokoll/", trail_views.own_trail, name="own_trail"),
     path("weiterleitungen/", views.forwards, name="forwards"),
     path("einrichtung/", views.help_page, name="help"),
     path("einrichtung/anmeldungen/", views.mail_logins, name="mail_logins"),

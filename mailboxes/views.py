@@ -18,7 +18,7 @@ from accounts.qr import svg
 from accounts.wall import everybody, show
 
 from . import mobileconfig
-from .models import Mailbox, MailLogin, ServerAddress
+from .models import AliasTarget, Mailbox, MailLogin, ServerAddress
 from .setup import setup_for
 
 SHOWN_LOGINS = 10
@@ -35,19 +35,20 @@ def start(request):
 
 
 def startseite(request):
-    mailbox = own_mailbox(request)
+    mailbox = own_mailbox(request, Mailbox.objects.with_own_aliases())
     context = {
         "mailbox": mailbox,
         "person": request.user,
         "previous_login": parse_datetime(request.session.get("previous_login", "")),
         "servers": ServerAddress.objects.effective_for(request.user),
         "reached": reached(request),
+        "aliases": AliasTarget.objects.from_json(mailbox.own_aliases),
     }
     return render(request, "mailboxes/start.html", context)
 
 
-def own_mailbox(request):
-    mailbox = get_object_or_404(Mailbox.objects.visible_to(request.user).select_related("address"))
+def own_mailbox(request, mailboxes=Mailbox.objects):
+    mailbox = get_object_or_404(mailboxes.visible_to(request.user).select_related("address"))
     mailbox.user = request.user
     return mailbox
 

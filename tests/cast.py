@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import totp
 from accounts.models import Factor, OutboxMessage, Tenant, User
-from mailboxes.models import Alias, AppPassword, Domain, Mailbox
+from mailboxes.models import Alias, AppPassword, Domain, Mailbox, Membership
 
 PASSWORD = "Vier Elche tanzen 7 Mal!"
 # Stands in every text of tenant B: wherever tenant A sees it, the wall has a hole.
@@ -76,6 +76,13 @@ def make_mailbox(domain, local_part, *, name="Max Mustermann", password=PASSWORD
     return mailbox
 
 
+def make_function(domain, local_part, *, responsible, members=(), name="Buchhaltung", by=None) -> Mailbox:
+    """A mailbox for a purpose, with its members."""
+    mailbox = make_mailbox(domain, local_part, name=name, password=None, is_function=True, by=by)
+    Membership.objects.set_members(mailbox, responsible=responsible, members=members, by=by)
+    return mailbox
+
+
 def make_app_password(mailbox, name="Phone", *protocols, **fields) -> tuple[AppPassword, str]:
     """An app password of a mailbox, for IMAP and SMTP unless others are named, and its token."""
     return AppPassword.objects.open_app_password(
@@ -100,7 +107,7 @@ def the_cast() -> Cast:
 def _read_cast() -> Cast:
     people = {(user.area, user.address): user for user in User.objects.select_related("tenant")}
     boxes = {box.address.address: box for box in Mailbox.objects.with_person()}
-    aliases = {alias.address.address: alias for alias in Alias.objects.select_related("address", "mailbox")}
+    aliases = {alias.address.address: alias for alias in Alias.objects.select_related("address")}
     domains = {domain.name: domain for domain in Domain.objects.select_related("tenant")}
     mine, other = "musterdomain.de", f"{CANARY}.example"
     mailbox, other_mailbox = boxes[f"max.mustermann@{mine}"], boxes[f"max.mustermann@{other}"]

@@ -2,6 +2,9 @@
 
 from .brakes import Brake
 from .brand import Logo
+from .chain import AuditLink
+from .credential_states import CredentialState, ending, rows_in, unchanged
+from .deputies import Deputy
 from .factors import BackupCode, Factor, LastFactor, coverage
 from .outbox import OutboxMessage
 from .places import KnownPlace
@@ -9,14 +12,16 @@ from .recovery import IdentityCheck, PasswordReset, RecoveryAddress, RecoveryReq
 from .sessions import PortalSession
 from .tenants import Installation, Policy, Tenant
 from .trail import AuditEvent, AuditNetwork
-from .users import CredentialState, StaleCredentials, User
+from .users import StaleCredentials, User
 
 __all__ = [
     "AuditEvent",
+    "AuditLink",
     "AuditNetwork",
     "BackupCode",
     "Brake",
     "CredentialState",
+    "Deputy",
     "Factor",
     "IdentityCheck",
     "Installation",
@@ -33,4 +38,7 @@ __all__ = [
     "Tenant",
     "User",
     "coverage",
+    "ending",
+    "rows_in",
+    "unchanged",
 ]

@@ -231,7 +231,9 @@ class RecoveryRequestQuerySet(models.QuerySet["RecoveryRequest"]):
         Whoever may help is told. Staff help themselves on the server; the locked are locked on purpose.
         """
         # An initial password that has expired is a reason to ask.
-        if person.tenant is None or person.is_locked or not (person.may_sign_in or person.initial_password):
+        if person.tenant is None or person.is_function or person.is_locked:
+            return
+        if not (person.may_sign_in or person.initial_password):
             return
         _request, is_new = self.get_or_create(
             user=person, outcome=RecoveryRequest.Outcome.OPEN, defaults={"tenant": person.tenant}

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..addresses import normalise_address
+from ..addresses import normalise_address, normalise_domain
 from ..colours import validate_accent
 from ..names import validate_name
 from ..passwords import Rule
@@ -221,6 +221,37 @@ class Installation(Supported, models.Model):
         blank=True,
         help_text=_("Mail to postmaster@ and abuse@ of every domain is delivered here."),
     )
+    mx_hosts = models.CharField(
+        _("MX hosts"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Servers that receive mail for all domains, the preferred one first, separated by spaces."),
+    )
+    spf_include = models.CharField(
+        _("SPF include"),
+        max_length=253,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Name whose SPF record lists your sending servers, for example _spf.hoster.example."),
+    )
+    mta_sts_host = models.CharField(
+        _("MTA-STS host"),
+        max_length=253,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Host that serves the MTA-STS policies of all domains. Empty: MTA-STS is not offered."),
+    )
+    tls_reports = models.EmailField(
+        _("TLS reports go to"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Address for reports on encrypted delivery (TLS-RPT). Empty: they are not offered."),
+    )
     imprint = models.TextField(
         _("imprint"),
         blank=True,
@@ -246,13 +277,29 @@ class Installation(Supported, models.Model):
                 condition=Q(id=1),
                 name="accounts_installation_only_one",
                 violation_error_message=_("There is one installation; change the existing entry."),
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(mx_hosts__regex=r"^([a-z0-9-]+(\.[a-z0-9-]+)+( [a-z0-9-]+(\.[a-z0-9-]+)+)*)?$"),
+                name="accounts_installation_mx_hosts",
+                violation_error_message=_("MX hosts are names such as mx.hoster.example, separated by spaces."),
+            ),
+            models.CheckConstraint(
+                condition=Q(spf_include__regex=r"^([a-z0-9_-]+(\.[a-z0-9_-]+)+)?$"),
+                name="accounts_installation_spf_include",
+                violation_error_message=_("The SPF include is a name such as _spf.hoster.example."),
+            ),
         ]
 
     def __str__(self):
         return self.provider_name or "KundenServiceCenter"
 
     def clean(self):
-        """The mail servers read this address: it has the one stored form of all addresses."""
+        """What mail servers read or records hold has the one stored form of all addresses and names."""
         if self.postmaster_address:
             self.postmaster_address = normalise_address(self.postmaster_address)
+        if self.tls_reports:
+            self.tls_reports = normalise_address(self.tls_reports)
+        if self.mta_sts_host:
+            self.mta_sts_host = normalise_domain(self.mta_sts_host)
+        self.mx_hosts = " ".join(map(normalise_domain, self.mx_hosts.split()))
+        self.spf_include = self.spf_include.strip().lower().removesuffix(".")

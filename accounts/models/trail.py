@@ -10,28 +10,32 @@ NETWORK_KEPT = timedelta(days=7)
 
 
 class AuditEventManager(models.Manager["AuditEvent"]):
-    def record(self, deed, obj, *, by=None, tenant=None, old=None, new=None) -> "AuditEvent":
-        """Write one deed in the transaction of the deed itself; `old` and `new` never hold a secret.
+    def record(self, deed, obj, *, by=None, tenant=None, old=None, new=None, label="") -> "AuditEvent":
+        """Write one deed in the transaction of the deed itself, with the client's address; the rest as in `draft`."""
+        event = self.draft(deed, obj, by=by, tenant=tenant, old=old, new=new, label=label)
+        event.save(force_insert=True)
+        if ip := current_request.get().ip:
+            AuditNetwork.objects.create(event=event, ip=ip)
+        return event
 
-        `by` is the acting User, or None for the system. `tenant` defaults to the object's own.
+    def draft(self, deed, obj, *, by=None, tenant=None, old=None, new=None, label="") -> "AuditEvent":
+        """One of many deeds that are written at once; `old` and `new` never hold a secret.
+
+        `by` is the acting User, or None for the system. `tenant` defaults to the object's own, `label` to its name.
         """
-        request = current_request.get()
-        event = self.create(
+        return self.model(
             tenant_id=tenant.pk if tenant else getattr(obj, "tenant_id", None),
             actor=by,
             actor_label=str(by) if by else "",
-            actor_role=by.role if by else "system",
+            actor_role=by.acting_role if by else "system",
             deed=deed,
             object_type=obj._meta.concrete_model._meta.label_lower,
-            object_id=str(obj.pk),
-            object_label=str(obj)[:254],
+            object_id=str(obj.pk or ""),
+            object_label=(label or str(obj))[:254],
             old=old or {},
             new=new or {},
-            request_id=request.request_id,
+            request_id=current_request.get().request_id,
         )
-        if request.ip:
-            AuditNetwork.objects.create(event=event, ip=request.ip)
-        return event
 
     def record_form(self, deed, obj, form, *, by, tenant=None):
         """Write what a form changed, with the values before; nothing where nothing was changed."""

@@ -16,6 +16,7 @@ from ..names import validate_name
 from ..passwords import PasswordContext, Rule, generate_initial_password
 from ..sorting import SortKey
 from ..wall import EVERYBODY
+from .credential_states import CredentialState
 from .outbox import OutboxMessage
 from .trail import AuditEvent
 
@@ -25,17 +26,6 @@ INITIAL_PASSWORD_DAYS = 14
 
 class StaleCredentials(Exception):
     """The credentials were given out or changed in the meantime; nothing was changed now."""
-
-
-class CredentialState(models.TextChoices):
-    """Where a person stands on the way from a new mailbox to a password of their own."""
-
-    CREATED = "created", _("created")
-    ISSUED = "issued", _("given out")
-    REISSUED = "reissued", _("given out again")
-    LOGGED_IN = "logged_in", _("has logged in")
-    CHANGED = "changed", _("changed")
-    EXPIRED = "expired", _("expired")
 
 
 class MaySignIn(Func):
@@ -72,7 +62,7 @@ class UserQuerySet(models.QuerySet):
     def may_get_credentials_from(self, viewer):
         """A DVB gives credentials to the tenant's mailbox users, staff to colleagues: never to a mailbox."""
         if viewer.role == User.Role.DVB:
-            return self.filter(tenant_id=viewer.tenant_id, role=User.Role.USER)
+            return self.filter(tenant_id=viewer.tenant_id, role=User.Role.USER, is_function=False)
         return self.colleagues() if viewer.role == User.Role.STAFF else self.none()
 
     def needing_identity_check(self) -> set[int]:
@@ -162,6 +152,8 @@ class User(AbstractBaseUser):
         expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
     )
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.GERMAN)
+    # Of a mailbox for a purpose: nobody logs in as it, its members open it with app passwords of their own.
+    is_function = models.BooleanField(_("for a purpose"), default=False, db_default=False, editable=False)
     password_changed_at = models.DateTimeField(_("last password change"), null=True, editable=False)
     initial_password = models.BooleanField(_("still the initial password"), default=False, editable=False)
     initial_issued_at = models.DateTimeField(_("given out on"), null=True, editable=False)
@@ -216,6 +208,12 @@ class User(AbstractBaseUser):
                 violation_error_message=_("Only a deputy of the DVB has an end date."),
             ),
             models.CheckConstraint(
+                condition=Q(is_function=False)
+                | Q(role="user", password__startswith="!", initial_password=False, mail_password_enabled=False),
+                name="accounts_user_function_has_no_password",
+                violation_error_message=_("Nobody logs in as a mailbox for a purpose: its members have passwords."),
+            ),
+            models.CheckConstraint(
                 condition=Q(mail_password_enabled=False) | Q(area="mailbox", initial_password=False),
                 name="accounts_user_initial_password_opens_no_mail",
                 violation_error_message=_("An initial password opens only the portal."),
@@ -233,6 +231,16 @@ class User(AbstractBaseUser):
     def is_staff(self) -> bool:
         """Whether this person works in one of the two admin sites."""
         return self.role != self.Role.USER
+
+    @property
+    def is_deputy(self) -> bool:
+        """Whether this person stands in for the DVB until a day."""
+        return self.valid_until is not None
+
+    @property
+    def acting_role(self) -> str:
+        """The role that the audit trail names."""
+        return "deputy" if self.is_deputy else self.role
 
     @property
     def is_locked(self) -> bool:

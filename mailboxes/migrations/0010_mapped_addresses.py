@@ -28,10 +28,11 @@ $$;
 COMMENT ON FUNCTION mail.client_of IS 'The address of a client, IPv4 as such where it was mapped into IPv6; NULL for what is no address.';
 REVOKE EXECUTE ON FUNCTION mail.client_of FROM PUBLIC;
 """
+APP_LOGIN_UNMAPPED = REPLACED.replace(LITERALLY, "    client := mail.client_of(from_ip);" + chr(10))
 UNMAPPED = f"""
 SET LOCAL ROLE mail_owner;
 {CLIENT_OF}
-{REPLACED.replace(LITERALLY, "    client := mail.client_of(from_ip);" + chr(10))}
+{APP_LOGIN_UNMAPPED}
 RESET ROLE;
 """
 BACK = f"""

@@ -1,13 +1,16 @@
+from functools import reduce
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
-from django.db.models import Q
+from django.db import connection, models, transaction
+from django.db.models import Case, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_domain, normalise_domain
 from accounts.models import AuditEvent, Tenant
+
+from ..search import begins, in_address, read_with, words_of
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -23,15 +26,65 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
             return self
         return self.filter(tenant_id=viewer.tenant_id)
 
+    def with_words(self, text: str):
+        """Those that match each of the words; who can be searched says in `matching` what that is."""
+        return reduce(type(self).matching, words_of(text), self)
+
+    def matching(self, word: str):
+        raise NotImplementedError
+
+
+# Any number will do, as long as nothing else holds a lock of this number.
+DOMAINS = 7_120
+
+
+def hold_domains():
+    """Let nobody else open a domain until this transaction ends: two names, one below the other, are two rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS])
+
+
+def related_to(name: str) -> Q:
+    """Condition for the rows whose `name` is this domain, one below it or one above it."""
+    labels = name.split(".")
+    above = [".".join(labels[start:]) for start in range(len(labels))]
+    return Q(name__in=above) | Q(name__endswith=f".{name}")
+
 
 class LimitReached(ValidationError):
     """The tenant's contract allows no more of this."""
 
 
+def stands_for(domain, other) -> ValidationError:
+    return ValidationError(
+        _("“%(domain)s” stands for “%(other)s”: open the address there, and it is reached by both."),
+        code="alias_domain",
+        params={"domain": domain, "other": other},
+    )
+
+
 class DomainQuerySet(TenantScopedQuerySet["Domain"]):
+    def standing_alone(self):
+        """Those in which addresses are opened: all but the alias domains."""
+        return self.filter(alias_of=None)
+
+    def matching(self, word: str):
+        """Those whose name contains the word, as it is stored or as people read it."""
+        word = word.removeprefix("@")
+        found = Q(name__contains=in_address(word))
+        if not word.isascii():
+            found |= Q(name__in=read_with(word, self.filter(name__contains="xn--").values_list("name", flat=True)))
+        return self.filter(found)
+
+    def best_first(self, text: str, most: int):
+        """At most so many of those that have all words, at the top what begins with the text."""
+        top = Case(When(begins("name", in_address(text.removeprefix("@"))), then=0), default=1)
+        return self.with_words(text).order_by(top, "name")[:most]
+
     def open_domain(self, *, tenant, name, by) -> "Domain":
         """A new domain, counted while the tenant's row is locked; raises LimitReached or ValidationError."""
         with transaction.atomic():
+            hold_domains()
             tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
             if self.model.objects.filter(tenant=tenant).count() >= tenant.max_domains:
                 raise LimitReached(
@@ -57,6 +110,18 @@ class Domain(models.Model):
         error_messages={"unique": _("This domain is already in use here. Ask support if it is yours.")},
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    # An alias domain: each address that exists in the other one is reached here, too.
+    alias_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="alias_domains", verbose_name=_("stands for")
+    )
+    catch_all = models.ForeignKey(
+        "mailboxes.Mailbox",
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="caught_domains",
+        verbose_name=_("catch-all address leads to"),
+    )
 
     objects = DomainQuerySet.as_manager()
 
@@ -71,6 +136,11 @@ class Domain(models.Model):
                 name="mailboxes_domain_a_label",
                 violation_error_message=_("A domain is stored in its ASCII form, for example xn--mller-kva.de."),
             ),
+            models.CheckConstraint(
+                condition=Q(alias_of=None) | Q(catch_all=None),
+                name="mailboxes_domain_alias_catches_nothing",
+                violation_error_message=_("A domain that stands for another one has no catch-all address of its own."),
+            ),
         ]
 
     def __str__(self):
@@ -79,18 +149,79 @@ class Domain(models.Model):
     def clean(self):
         self.name = normalise_domain(self.name)
 
+    def check_stands_alone(self):
+        """Whether addresses can be opened here, asked while the tenant's row is locked; raises ValidationError."""
+        other = Domain.objects.filter(alias_domains=self).first()
+        if other:
+            raise stands_for(self, other)
+
+    def stand_for(self, other: "Domain", *, by):
+        """Become an alias domain of another one of the tenant; addresses that exist here keep their own way.
+
+        Raises ValidationError where that would make a chain or leave a catch-all address behind.
+        """
+        with transaction.atomic():
+            self.hold()
+            if other == self:
+                raise ValidationError(_("A domain cannot stand for itself."), code="itself")
+            self.check_may_stand_for(other)
+            self._lead("alias_of", other, by=by)
+
+    def stand_alone(self, *, by):
+        """Be no alias domain any more: from now on only what is opened here is reached here."""
+        with transaction.atomic():
+            self.hold()
+            self._lead("alias_of", None, by=by)
+
+    def check_may_stand_for(self, other):
+        if Domain.objects.filter(alias_domains=other).exists():
+            raise ValidationError(
+                _("“%(domain)s” stands for another domain itself. Choose that one."),
+                code="chain",
+                params={"domain": other},
+            )
+        if self.alias_domains.exists():
+            raise ValidationError(
+                _("Other domains stand for this one. End that first, or let them stand for the other domain."),
+                code="chain",
+            )
+        if self.catch_all:
+            raise ValidationError(_("This domain has a catch-all address. End it first."), code="catch_all")
+
+    def catch_all_to(self, mailbox, *, by):
+        """Have mail to whatever never existed here go to a mailbox of the tenant; to none with None."""
+        with transaction.atomic():
+            self.hold()
+            if mailbox:
+                self.check_stands_alone()
+            self._lead("catch_all", mailbox, by=by)
+
+    def hold(self):
+        """Lock the tenant's row, under which addresses are opened and domains led, and read anew where this leads."""
+        Tenant.objects.select_for_update().get(pk=self.tenant_id)
+        self.refresh_from_db(fields=["alias_of", "catch_all"])
+
+    def _lead(self, field, to, *, by):
+        before = getattr(self, field)
+        if before == to:
+            return
+        setattr(self, field, to)
+        self.save(update_fields=[field])
+        old, new = {field: str(before or "")}, {field: str(to or "")}
+        AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)
+
 
 IN_USE = _("This address is already in use. Choose another one.")
 
 
 class AddressQuerySet(TenantScopedQuerySet["Address"]):
-    def revivable(self, domain, local_part, mailbox) -> "Address | None":
-        """A retired alias address, brought back for the mailbox that had it: nobody inherits another's mail."""
+    def revivable(self, domain, local_part, mailboxes) -> "Address | None":
+        """A retired alias address, brought back where one of them had it: nobody inherits another's mail."""
         retired = self.filter(
             domain=domain,
             local_part=local_part,
             kind=Address.Kind.ALIAS,
-            retired_from=mailbox,
+            retired_from__in=mailboxes,
             retired_at__isnull=False,
         )
         address = retired.select_for_update().first()
@@ -118,7 +249,7 @@ class Address(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     retired_at = models.DateTimeField(_("retired"), null=True, editable=False)
-    # The mailbox that an alias address belonged to: to nobody else does it come back.
+    # The first mailbox that an alias address led to: without it the address does not come back.
     retired_from = models.ForeignKey("mailboxes.Mailbox", models.SET_NULL, null=True, editable=False, related_name="+")
 
     objects = AddressQuerySet.as_manager()
@@ -157,9 +288,28 @@ class Address(models.Model):
                 params={"name": self.local_part},
             )
 
+    def become(self, kind):
+        """Another use of an address that stays where it is."""
+        self.kind = kind
+        self.save(update_fields=["kind"])
+
     def retire(self, *, mailbox, by):
         """Take the address out of use for good: it receives nothing and cannot be given to anybody else."""
         with transaction.atomic():
             self.retired_at, self.retired_from = timezone.now(), mailbox
             self.save(update_fields=["retired_at", "retired_from"])
             AuditEvent.objects.record(AuditEvent.Deed.DELETED, self, by=by)
+
+
+def new_address(domain, local_part, kind) -> Address:
+    """A stored, validated address in the domain; raises ValidationError where it is no plain or free address."""
+    address = Address(
+        tenant_id=domain.tenant_id,
+        domain=domain,
+        local_part=local_part,
+        address=f"{local_part}@{domain.name}",
+        kind=kind,
+    )
+    address.full_clean()
+    address.save()
+    return address

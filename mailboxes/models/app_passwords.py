@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.emails import tell
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutboxMessage, User
 from accounts.names import validate_name
 
 from ..networks import NetworkField
@@ -46,10 +46,10 @@ def hash_of(token: str) -> str:
 
 class AppPasswordQuerySet(TenantScopedQuerySet["AppPassword"]):
     def visible_to(self, viewer):
-        """A mailbox user sees those of their own mailbox; nobody else has to do with them."""
+        """A mailbox user sees their own, whatever mailbox they open; nobody else has to do with them."""
         if not viewer.is_authenticated or viewer.role != User.Role.USER:
             return self.none()
-        return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
+        return self.filter(tenant_id=viewer.tenant_id, holder=viewer)
 
     def kept(self):
         """All but the revoked ones."""
@@ -70,30 +70,33 @@ class AppPasswordQuerySet(TenantScopedQuerySet["AppPassword"]):
 
     @sensitive_variables("token")
     def open_app_password(
-        self, *, mailbox, name, protocols, valid_until=None, networks=(), by, public_id=None
+        self, *, mailbox, name, protocols, holder=None, valid_until=None, networks=(), by, public_id=None
     ) -> tuple["AppPassword", str]:
         """A new app password and its token, which is kept nowhere; raises LimitReached or ValidationError.
 
+        `holder` is the member of a mailbox for a purpose; otherwise it is the mailbox's own person.
         `public_id` comes from the form, so that the same form sent again raises MadeAlready.
         """
         token = draw_token()
         with transaction.atomic():
-            self.check_count(mailbox, public_id)
-            row = self.model(tenant_id=mailbox.tenant_id, mailbox=mailbox, name=name, protocols=protocols)
+            holder = holder or mailbox.user
+            self.check_count(mailbox, holder, public_id)
+            row = self.model(tenant_id=mailbox.tenant_id, mailbox=mailbox, holder=holder, name=name)
+            row.protocols = protocols
             row.valid_until, row.networks, row.token_hash = valid_until, list(networks), hash_of(token)
             row.public_id = public_id or row.public_id
             row.full_clean()
             row.save()
             AuditEvent.objects.record(AuditEvent.Deed.CREATED, row, by=by, new=row.terms)
-            tell(mailbox.user, "app_password_added", app_password=row)
+            tell(holder, "app_password_added", app_password=row)
         return row, token
 
-    def check_count(self, mailbox, public_id):
-        """Whether the mailbox may have one more; its row is locked, but not for logins, which only refer to it."""
+    def check_count(self, mailbox, holder, public_id):
+        """Whether somebody may have one more; the mailbox is locked, but not for logins, which only refer to it."""
         Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox.pk)
         if public_id and self.model.objects.filter(public_id=public_id).exists():
             raise MadeAlready
-        if self.model.objects.filter(mailbox=mailbox).live().count() >= MOST_LIVE:
+        if self.model.objects.filter(mailbox=mailbox, holder=holder).live().count() >= MOST_LIVE:
             raise LimitReached(
                 _("You have %(limit)s app passwords, which is the most. Revoke one that you no longer need."),
                 code="app_passwords",
@@ -110,6 +113,9 @@ class AppPassword(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     mailbox = models.ForeignKey(
         Mailbox, models.CASCADE, related_name="app_passwords", verbose_name=_("mailbox"), editable=False
+    )
+    holder = models.ForeignKey(
+        User, models.CASCADE, related_name="app_passwords", verbose_name=_("person"), editable=False
     )
     name = models.CharField(_("name"), max_length=60, validators=[validate_name])
     protocols = ArrayField(models.CharField(max_length=8, choices=Protocol), verbose_name=_("allowed for"))
@@ -179,11 +185,11 @@ class AppPassword(models.Model):
             if not AppPassword.objects.kept().filter(pk=self.pk).update(revoked_at=timezone.now()):
                 return
             AuditEvent.objects.record(AuditEvent.Deed.DELETED, self, by=by, old=self.terms)
-            tell(self.mailbox.user, "app_password_revoked", app_password=self)
-            self.mailbox.user.end_mail_sessions()
+            tell(self.holder, "app_password_revoked", app_password=self)
+            OutboxMessage.objects.end_mail_sessions([self.mailbox.address.address])
 
 
 def revoke_all(user):
     """After a forgotten password: who may have got in meanwhile may have made app passwords too."""
-    for row in AppPassword.objects.kept().filter(mailbox__user=user):
+    for row in AppPassword.objects.kept().filter(holder=user):
         row.revoke(by=user)

@@ -2,17 +2,24 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import without_tag
-from accounts.models import AuditEvent, Tenant, User
+from accounts.emails import tell
+from accounts.models import AuditEvent, OutboxMessage, Tenant, User
+from accounts.sorting import SortKey
 
-from ..search import aliases_with, mailboxes_with
-from .addresses import Address, LimitReached, TenantScopedQuerySet
+from ..search import begins, in_address, mailboxes_with, name_begins
+from .addresses import Address, LimitReached, TenantScopedQuerySet, new_address
+from .aliases import Alias, AliasTarget
+
+MEGABYTE = 1024 * 1024
 
 
 class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
@@ -21,6 +28,11 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         if viewer.is_authenticated and viewer.role == User.Role.USER:
             return self.filter(tenant_id=viewer.tenant_id, user=viewer)
         return super().visible_to(viewer)
+
+    def opened_by(self, person):
+        """A person's own mailbox, then those for a purpose that they are a member of."""
+        mine = self.filter(Q(user=person) | Q(memberships__user=person), tenant_id=person.tenant_id)
+        return mine.select_related("address", "user").order_by("user__is_function", "address__address").distinct()
 
     def with_person(self):
         """With whom and what a list shows; the keys that agree anyway let it be read in the order of an index."""
@@ -31,19 +43,59 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         """Those of the shown tenant whose address or person's name contains the word."""
         return self.filter(pk__in=mailboxes_with(word))
 
-    def open_mailbox(self, *, domain, local_part, name, storage_mb, language="de", by) -> "Mailbox":
-        """A new mailbox with its address and its person, who has no credentials yet.
+    def best_first(self, text: str, most: int):
+        """At most so many of those that have all words: whose address or name begins with the text, then a surname."""
+        at_top = begins("address__address", in_address(text)) & Q(address__tenant=F("tenant"))
+        named = name_begins("user__sort_key", text) & Q(user__tenant=F("tenant"), user__role=User.Role.USER)
+        surname = Q(user__sort_key__contains=Concat(Value(" "), SortKey(Value(text))))
+        # What begins so is asked for apart: of all others no more are looked through than a list shows.
+        first = self.filter(at_top).order_by("address__address").values("pk")[:most]
+        found = first.union(
+            self.filter(named).order_by("user__sort_key").values("pk")[:most],
+            self.with_words(text).order_by().values("pk"),
+        )
+        order = Case(When(at_top | named, then=0), When(surname, then=1), default=2)
+        return self.with_person().filter(pk__in=found).order_by(order, "user__sort_key", "pk")[:most]
+
+    def with_usage(self):
+        """With `used_bytes`, what Dovecot says that the mailbox holds."""
+        return self.annotate(used_bytes=Coalesce(Subquery(usage_of_row().values("bytes")), 0))
+
+    def with_alias_addresses(self):
+        """With `alias_addresses`, a list."""
+        aliases = Alias.objects.filter(targets__mailbox=OuterRef("pk")).order_by("address__address")
+        return self.annotate(alias_addresses=ArraySubquery(aliases.values("address__address")))
+
+    def with_own_aliases(self):
+        """With `own_aliases`, what the Startseite says of each alias in force."""
+        return self.annotate(
+            own_aliases=ArraySubquery(AliasTarget.objects.filter(mailbox=OuterRef("pk")).in_force().as_json())
+        )
+
+    def fuller_than(self, percent: int):
+        allowed = Cast(OuterRef("storage_mb"), BigIntegerField()) * (MEGABYTE * percent) / 100
+        return self.filter(Exists(usage_of_row().filter(bytes__gt=allowed)))
+
+    def open_mailbox(self, *, domain, local_part, name, storage_mb, language="de", is_function=False, by) -> "Mailbox":
+        """A new mailbox with its address and its person, who has no credentials yet, or for a purpose without one.
 
         Counts against the tenant's limits while the tenant's row is locked, so two at once cannot both be the last.
         Raises LimitReached or ValidationError.
         """
         with transaction.atomic():
             tenant = Tenant.objects.select_for_update().get(pk=domain.tenant_id)
+            domain.check_stands_alone()
             self.check_count(tenant)
             self.check_storage(tenant, storage_mb)
             address = new_address(domain, local_part, Address.Kind.MAILBOX)
             user = User.objects.create_person(
-                role=User.Role.USER, address=address.address, tenant=tenant, name=name, language=language, by=by
+                role=User.Role.USER,
+                address=address.address,
+                tenant=tenant,
+                name=name,
+                language=language,
+                is_function=is_function,
+                by=by,
             )
             mailbox = self.model(tenant=tenant, address=address, user=user, storage_mb=storage_mb)
             mailbox.full_clean()
@@ -53,41 +105,29 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
 
     def check_count(self, tenant):
         if self.filter(tenant=tenant).count() >= tenant.max_mailboxes:
-            raise LimitReached(
-                _("Your contract allows %(limit)s mailboxes, and all are in use. Ask support for more."),
-                code="max_mailboxes",
-                params={"limit": tenant.max_mailboxes},
-            )
+            raise no_more_mailboxes(tenant)
 
     def check_storage(self, tenant, storage_mb):
         """Whether the tenant's contract has room for another `storage_mb` beside these mailboxes."""
         used = self.filter(tenant=tenant).aggregate(sum=Sum("storage_mb"))["sum"] or 0
         if used + storage_mb > tenant.max_storage_mb:
-            raise LimitReached(
-                _("Only %(left)s MB of your contract's storage are left. Choose less, or ask support for more."),
-                code="max_storage",
-                params={"left": max(tenant.max_storage_mb - used, 0)},
-            )
+            raise no_more_storage(tenant.max_storage_mb - used)
 
 
-def new_address(domain, local_part, kind) -> Address:
-    """A stored, validated address in the domain; raises ValidationError where it is no plain or free address."""
-    address = Address(
-        tenant_id=domain.tenant_id,
-        domain=domain,
-        local_part=local_part,
-        address=f"{local_part}@{domain.name}",
-        kind=kind,
+def no_more_mailboxes(tenant) -> LimitReached:
+    return LimitReached(
+        _("Your contract allows %(limit)s mailboxes, and all are in use. Ask support for more."),
+        code="max_mailboxes",
+        params={"limit": tenant.max_mailboxes},
     )
-    address.full_clean()
-    address.save()
-    return address
 
 
-def leads_to_mailbox(user, address: str) -> bool:
-    """Whether mail to an address, a +tag in it or not, ends in this person's mailbox."""
-    own = Address.objects.filter(Q(mailbox__user=user) | Q(alias__mailbox__user=user), retired_at=None)
-    return own.filter(address=without_tag(address)).exists()
+def no_more_storage(left_mb: int) -> LimitReached:
+    return LimitReached(
+        _("Only %(left)s MB of your contract's storage are left. Choose less, or ask support for more."),
+        code="max_storage",
+        params={"left": max(left_mb, 0)},
+    )
 
 
 class Mailbox(models.Model):
@@ -131,73 +171,58 @@ class Mailbox(models.Model):
     def __str__(self):
         return str(self.address)
 
-    def change(self, *, name, language, storage_mb, by):
+    def change(self, *, name, language, storage_mb, delivery, by):
         """Set what the DVB may set; raises LimitReached when the contract's storage does not suffice."""
-        new = {"name": name, "language": language, "storage_mb": storage_mb}
+        new = {"name": name, "language": language, "storage_mb": storage_mb, "delivery": delivery}
         with transaction.atomic():
             tenant = Tenant.objects.select_for_update().get(pk=self.tenant_id)
             Mailbox.objects.exclude(pk=self.pk).check_storage(tenant, storage_mb)
-            old = {"name": self.user.name, "language": self.user.language, "storage_mb": self.storage_mb}
-            self.user.name, self.user.language, self.storage_mb = name, language, storage_mb
+            old = {"name": self.user.name, "language": self.user.language}
+            old |= {"storage_mb": self.storage_mb, "delivery": self.delivery}
+            self.user.name, self.user.language = name, language
+            self.storage_mb, self.delivery = storage_mb, delivery
             self.full_clean()
             self.user.save(update_fields=["name", "language"])
-            self.save(update_fields=["storage_mb"])
+            self.save(update_fields=["storage_mb", "delivery"])
             AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)
 
+    def rename(self, *, domain, local_part, by):
+        """Give the mailbox another address; the one before stays as its alias, counted like any other.
 
-class AliasQuerySet(TenantScopedQuerySet["Alias"]):
-    def visible_to(self, viewer):
-        """A mailbox user sees the aliases of their own mailbox."""
-        if viewer.is_authenticated and viewer.role == User.Role.USER:
-            return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
-        return super().visible_to(viewer)
-
-    def matching(self, word: str):
-        """Those of the shown tenant that contain the word, or whose mailbox's address does."""
-        return self.filter(pk__in=aliases_with(word))
-
-    def open_alias(self, *, domain, local_part, mailbox, by) -> "Alias":
-        """A new alias address for a mailbox of the same tenant, counted like `open_mailbox`."""
+        Mail, settings and password stay. Raises LimitReached or ValidationError.
+        """
         with transaction.atomic():
-            tenant = Tenant.objects.select_for_update().get(pk=domain.tenant_id)
-            if Alias.objects.filter(tenant=tenant).count() >= tenant.max_aliases:
-                raise LimitReached(
-                    _("Your contract allows %(limit)s alias addresses, and all are in use. Ask support for more."),
-                    code="max_aliases",
-                    params={"limit": tenant.max_aliases},
-                )
-            address = Address.objects.revivable(domain, local_part, mailbox) or new_address(
-                domain, local_part, Address.Kind.ALIAS
-            )
-            alias = self.create(tenant=tenant, address=address, mailbox=mailbox)
-            AuditEvent.objects.record(AuditEvent.Deed.CREATED, alias, by=by, new={"target": str(mailbox)})
-        return alias
+            tenant = Tenant.objects.select_for_update().get(pk=self.tenant_id)
+            self.refresh_from_db(fields=["address"])
+            before = self.address
+            if before.address == f"{local_part}@{domain.name}":
+                return
+            domain.check_stands_alone()
+            self.address = self._address_to_take(domain, local_part)
+            self.save(update_fields=["address"])
+            before.become(Address.Kind.ALIAS)
+            Alias.objects.check_count(tenant)
+            Alias.objects.create(tenant=tenant, address=before).lead_to([self], senders=[self])
+            self.user.address = self.address.address
+            self.user.validate_constraints()
+            self.user.save(update_fields=["address"])
+            old, new = {"address": before.address}, {"address": self.address.address}
+            AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)
+            tell(self.user, "address_changed", before=before)
+            OutboxMessage.objects.end_mail_sessions([before.address])
 
-
-class Alias(models.Model):
-    """Another address of a mailbox: receives for it, and its owner may send with it."""
-
-    tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="aliases", verbose_name=_("tenant"))
-    address = models.OneToOneField(Address, models.PROTECT, related_name="alias", verbose_name=_("alias address"))
-    mailbox = models.ForeignKey(Mailbox, models.PROTECT, related_name="aliases", verbose_name=_("mailbox"))
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-
-    objects = AliasQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("alias address")
-        verbose_name_plural = _("alias addresses")
-        ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="mailboxes_alias_tenant_id")]
-
-    def __str__(self):
-        return str(self.address)
-
-    def close(self, *, by):
-        """Take the alias away; its address stays behind as retired."""
-        with transaction.atomic():
-            self.delete()
-            self.address.retire(mailbox=self.mailbox, by=by)
+    def _address_to_take(self, domain, local_part) -> Address:
+        """A new address, or one that is or was an alias of this mailbox and of no other."""
+        alias = self.aliases.filter(address__domain=domain, address__local_part=local_part).first()
+        if alias and alias.targets.exclude(mailbox=self).exists():
+            raise ValidationError(_("This alias address leads to others, too. Take them off it first."), code="shared")
+        if alias:
+            alias.delete()
+        address = alias.address if alias else Address.objects.revivable(domain, local_part, [self])
+        if address is None:
+            return new_address(domain, local_part, Address.Kind.MAILBOX)
+        address.become(Address.Kind.MAILBOX)
+        return address
 
 
 class Usage(models.Model):
@@ -218,6 +243,11 @@ class Usage(models.Model):
 
     def __str__(self):
         return self.username
+
+
+def usage_of_row() -> models.QuerySet[Usage]:
+    """For a subquery below a mailbox: what is noted of it by its name."""
+    return Usage.objects.filter(tenant=OuterRef("tenant"), username=OuterRef("address__address"))
 
 
 @dataclass(frozen=True)

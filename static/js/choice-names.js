@@ -7,6 +7,8 @@ const name = (box) => {
   const chosen = box.querySelector(".select2-selection__rendered");
   box.setAttribute("aria-labelledby", `${label.id} ${chosen?.id ?? ""}`.trim());
   chosen?.setAttribute("aria-labelledby", label.id);
+  // Where several can be chosen, the field for typing stands in the box itself.
+  box.querySelector("input")?.setAttribute("aria-labelledby", label.id);
 };
 const all = () => document.querySelectorAll(".select2-selection").forEach(name);
 addEventListener("load", all);

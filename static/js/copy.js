@@ -4,7 +4,7 @@ for (const button of navigator.clipboard ? document.querySelectorAll("button[dat
   button.classList.add("works");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(dataset.copy);
-    button.textContent = document.body.dataset.wordCopied;
+    button.textContent = button.closest("[data-word-copied]").dataset.wordCopied;
     setTimeout(() => { button.textContent = word; }, 3000);
   });
 }

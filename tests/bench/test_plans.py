@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import product
 
 import psycopg
 import pytest
@@ -19,9 +20,10 @@ from tests.marks import thorough
 SIZE = seed.Size(tenants=100, mailboxes=200)
 LARGE = {
     *("accounts_user", "accounts_auditevent", "mailboxes_address", "mailboxes_alias", "mailboxes_mailbox"),
-    *("mailboxes_maillogin", "mailboxes_apppassword"),
+    *("mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword"),
 }
 TEMPLATES = CHECKOUT / "mailserver" / "templates"
+ASKED = ("post7", "alias8", "alias8+tag", "nobody", "postmaster")
 # PostgreSQL keeps a function's plan when it has planned the query five times.
 TIMES = 8
 
@@ -77,8 +79,8 @@ class TestAmongThousandsOfMailboxes:
         for lookup in lookups.LOOKUPS:
             with connect(lookup.role, os.environ[f"{lookup.role.upper()}_PASSWORD"]) as session:
                 cursor = session.cursor()
-                for local_part in ("post7", "alias8", "nobody", "postmaster"):
-                    question = lookup.sql(TEMPLATES).replace("post:n", local_part).replace(":t", "7")
+                for local_part, domain in product(ASKED, ("kunde7", "zweit-kunde7")):
+                    question = lookup.sql(TEMPLATES).replace("post:n", local_part).replace("kunde:t", domain)
                     for _ in range(TIMES):
                         cursor.execute(question)
                 assert scanned(cursor) == set(), lookup.name
@@ -94,12 +96,16 @@ class TestAmongThousandsOfMailboxes:
     @pytest.mark.parametrize(
         ("address", "path", "statements"),
         [
-            ("post7@kunde7.example", "/", 6),
-            ("post7@kunde7.example", "/app-passwoerter/", 4),
+            ("post8@kunde7.example", "/", 7),
+            ("post7@kunde7.example", "/app-passwoerter/", 5),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?q=ost7%40", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?factor=no", 6),
+            ("dvb@kunde7.example", "/desk/mailboxes/alias/", 7),
+            ("dvb@kunde7.example", "/desk/mailboxes/alias/?q=ost8%40", 7),
+            ("dvb@kunde7.example", "/desk/suche/?q=ost7%40", 7),
+            ("dvb@kunde7.example", "/desk/suche/?q=post8", 8),
         ],
     )
     def test_each_question_of_a_page_is_answered_by_indexes(self, seeded, address, path, statements):
@@ -111,9 +117,22 @@ class TestAmongThousandsOfMailboxes:
         client.get(path)
         with CaptureQueriesContext(connection) as queries:
             page = client.get(path).content.decode()
-        assert "7@kunde7.example" in page
+        assert "@kunde7.example" in page
         found = plans(queries)
         assert len(found) == statements
+        assert [sql for sql, tables in found.items() if tables] == []
+
+    def test_the_figures_of_one_customer_are_counted_from_its_own_rows(self, seeded):
+        person = User.objects.get(address="dvb@kunde8.example")
+        add_app(person)
+        client = Client()
+        client.force_login(person)
+        client.get("/desk/")
+        with CaptureQueriesContext(connection) as queries:
+            [_states, _factors, _storage, contract] = client.get("/desk/").context["charts"]
+        assert contract.bars[0].text.startswith(f"{SIZE.mailboxes} ")
+        found = plans(queries)
+        assert len(found) == 7
         assert [sql for sql, tables in found.items() if tables] == []
 
     def test_the_question_at_a_login_is_answered_by_indexes(self, seeded):

@@ -29,21 +29,24 @@ BEYOND = """() => {
 }"""
 NO_PAGES = (
     *(".mobileconfig", ".svg", ".css", ".png", "jsi18n/", "autocomplete/", "healthz"),
-    *("einrichtung/anmeldungen/", "sitzung/", "/no/such/page/"),
+    *("einrichtung/anmeldungen/", "sitzung/", "/no/such/page/", "/import/template/"),
 )
 # Of each kind the demo's first; of the others there is none yet, and their pages are among the states.
 KINDS = (
     "mailbox",
     "alias",
     "domain",
+    "domainrequest",
     "tenant",
     "policy",
+    "deputy",
     "auditevent",
     "serveraddress",
     "installation",
     "recoveryrequest",
 )
-FIRST = dict.fromkeys(KINDS, 1) | {"user": 2, "app_password": None}
+# People in the order in which the demo makes them: three colleagues, ten with a mailbox, a deputy.
+FIRST = dict.fromkeys(KINDS, 1) | {"user": 2, "deputy": 14, "app_password": None}
 WHO = {
     "anonymous": {},
     "user": {"role": "user", "state": "geändert"},
@@ -75,6 +78,7 @@ def browser_of(chromium, demo):
 
 def findings(page: Page, place: str) -> list[str]:
     """What is wrong with the page as it stands: rules of axe in light and dark, and what does not fit a width."""
+    page.wait_for_load_state()
     page.evaluate(AXE)
     found = []
     for scheme in SCHEMES:
@@ -155,8 +159,16 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     dvb.get_by_label("Adresse vor dem @").fill("a b")
     dvb.locator("input[name=_save]").click()
     found += findings(dvb, "new mailbox with faults")
+    dvb.goto("/desk/mailboxes/import/add/")
+    table = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"E-Mail;Name\nnina@musterdomain.de;N\nx;y\n"}
+    dvb.locator("input[type=file]").set_input_files(table)
+    dvb.locator("input[name=_save]").click()
+    found += findings(dvb, "import, looked through")
     dvb.goto("/desk/mailboxes/mailbox/?q=gibtesnicht")
     found += findings(dvb, "search without a hit")
+    for text in ("muster", "gibtesnicht", "x" * 300):
+        dvb.goto(f"/desk/suche/?q={text}")
+        found += findings(dvb, f"search of everything for {text[:20]}")
     dvb.goto("/desk/mailboxes/mailbox/?q=oezlem")
     dvb.get_by_role("link", name="oezlem.oeffnung@müller.example").click()
     dvb.get_by_role("link", name="Zugangsdaten ausgeben").click()

@@ -71,4 +71,6 @@ def test_the_old_or_the_new_password_works_and_the_trail_says_which(database):
         # One change may have been committed without the answer arriving.
         assert rows - changed_in_all in (0, 1)
         changed_in_all = rows
+        places = database.run("SELECT count(*) FROM accounts_auditlink").fetchone()
+        assert places == database.run("SELECT count(*) FROM accounts_auditevent").fetchone()
     assert changed_in_all > KILLS

@@ -60,7 +60,7 @@ def shown_token(response):
 def kept(mailbox, name="Phone", token=None, **fields):
     """A row as it stands after some time: the serving role may insert it, but not change it so."""
     token = token or draw_token()
-    given = {"tenant": mailbox.tenant, "mailbox": mailbox, "name": name, "protocols": ["imap"]}
+    given = {"tenant": mailbox.tenant, "mailbox": mailbox, "holder": mailbox.user, "name": name, "protocols": ["imap"]}
     return AppPassword.objects.create(**given, token_hash=hash_of(token), **fields)
 
 
@@ -276,7 +276,7 @@ class TestTheList:
         for number in range(rows):
             make_app_password(cast.mailbox, f"Device {number}")
         portal.get(LIST)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             portal.get(LIST)
 
     def test_is_reached_from_every_page_and_from_the_servers(self, portal, servers):
@@ -416,19 +416,26 @@ class TestTheDatabase:
     def test_refuses_what_the_form_refuses(self, cast, values):
         fields = {"protocols": ["imap"], "token_hash": "0" * 64} | values
         with pytest.raises((IntegrityError, DataError)), transaction.atomic():
-            AppPassword.objects.create(tenant=cast.tenant, mailbox=cast.mailbox, name="x", **fields)
+            AppPassword.objects.create(tenant=cast.tenant, mailbox=cast.mailbox, holder=cast.user, name="x", **fields)
 
     @promise("A-09")
     def test_refuses_one_of_another_tenants_mailbox(self, cast):
         with pytest.raises(IntegrityError, match="same_tenant"), transaction.atomic():
             AppPassword.objects.create(
-                tenant=cast.tenant, mailbox=cast.other_mailbox, name="x", protocols=["imap"], token_hash="0" * 64
+                tenant=cast.tenant,
+                mailbox=cast.other_mailbox,
+                holder=cast.user,
+                name="x",
+                protocols=["imap"],
+                token_hash="0" * 64,
             )
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     @promise("A-60")
-    @pytest.mark.parametrize("column", ["protocols", "token_hash", "valid_until", "networks", "mailbox_id", "name"])
+    @pytest.mark.parametrize(
+        "column", ["protocols", "token_hash", "valid_until", "networks", "mailbox_id", "holder_id", "name"]
+    )
     def test_lets_the_portal_change_nothing_of_what_it_opens(self, cast, column):
         make_app_password(cast.mailbox)
         with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:

@@ -222,8 +222,8 @@ def app_login(address, token, service="imap", ip="192.0.2.7"):
 def made(mailbox, **fields):
     """The token of a row that the portal itself would not make, or not yet."""
     token = draw_token()
-    given = {"tenant": mailbox.tenant, "mailbox": mailbox, "name": "Phone", "protocols": ["imap"]} | fields
-    AppPassword.objects.create(**given, token_hash=hash_of(token))
+    given = {"tenant": mailbox.tenant, "mailbox": mailbox, "holder": mailbox.user, "name": "Phone"}
+    AppPassword.objects.create(**given | {"protocols": ["imap"]} | fields, token_hash=hash_of(token))
     return token
 
 

@@ -173,7 +173,7 @@ class TestAForgedForm:
 class TestManyAtOnce:
     @thorough
     def test_are_confirmed_in_chunks_and_printed_a_page_each(self, desk, cast, monkeypatch):
-        monkeypatch.setattr("mailboxes.admin.CHUNK", 10)
+        monkeypatch.setattr("mailboxes.people_admin.CHUNK", 10)
         Tenant.objects.update(max_mailboxes=1000)
         boxes = [make_mailbox(cast.domain, f"user{number}", password=None) for number in range(13)]
         chosen = {"action": "give_credentials", "_selected_action": [box.pk for box in boxes], "select_across": 0}

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.addresses import RESERVED_LOCAL_PARTS
 from accounts.models import AuditEvent, Tenant, User
 from accounts.wall import everybody
-from mailboxes.models import Address, Alias, Domain, LimitReached, Mailbox
+from mailboxes.models import Address, Alias, AliasTarget, Domain, LimitReached, Mailbox
 from tests.cast import CANARY, make_mailbox, the_cast
 from tests.client import Client
 from tests.marks import committed, thorough
@@ -137,8 +137,9 @@ class TestLimits:
         cast.tenant.save()
         assert desk.post(ADD, form(cast)).status_code == 200
         change = f"{LIST}{cast.mailbox.pk}/change/"
-        assert desk.post(change, {"name": "Max", "language": "de", "storage_mb": 151}).status_code == 200
-        assert desk.post(change, {"name": "Max", "language": "de", "storage_mb": 150}).status_code == 302
+        given = {"name": "Max", "language": "de", "delivery": "accept"}
+        assert desk.post(change, given | {"storage_mb": 151}).status_code == 200
+        assert desk.post(change, given | {"storage_mb": 150}).status_code == 302
 
     def test_of_aliases_undo_the_whole_mailbox(self, desk, cast):
         cast.tenant.max_aliases = 2
@@ -168,11 +169,19 @@ class TestLimits:
 class TestAChange:
     def test_of_name_language_and_space_is_written_down_with_before_and_after(self, desk, cast):
         url = f"{LIST}{cast.mailbox.pk}/change/"
-        desk.post(url, {"name": "Maxi Mustermann", "language": "en", "storage_mb": 200})
+        desk.post(url, {"name": "Maxi Mustermann", "language": "en", "storage_mb": 200, "delivery": "accept"})
         cast.user.refresh_from_db()
         assert (cast.user.name, cast.user.language) == ("Maxi Mustermann", "en")
         event = AuditEvent.objects.get(deed=AuditEvent.Deed.CHANGED)
         assert (event.old["storage_mb"], event.new["storage_mb"]) == (100, 200)
+
+    @thorough
+    def test_of_delivery_is_shown_in_the_list_and_what_is_unknown_refused(self, desk, cast):
+        url, fields = f"{LIST}{cast.mailbox.pk}/change/", {"name": "Max", "language": "de", "storage_mb": 100}
+        assert desk.post(url, fields | {"delivery": "defer"}).status_code == 302
+        assert "Mail wird zurückgestellt" in desk.get(f"{LIST}?q=max").content.decode().partition("result_list")[2]
+        assert desk.post(url, fields | {"delivery": "drop"}).status_code == 200
+        assert Mailbox.objects.get(pk=cast.mailbox.pk).delivery == "defer"
 
     def test_shows_state_and_times_of_the_credentials(self, desk, cast):
         page = desk.get(f"{LIST}{cast.mailbox.pk}/change/").content.decode()
@@ -229,19 +238,19 @@ class TestLocking:
 
 class TestAnAlias:
     def test_can_be_added_taken_away_and_brought_back(self, desk, cast):
-        new = {"domain": cast.domain.pk, "local_part": "kontakt", "mailbox": cast.mailbox.pk}
+        new = {"domain": cast.domain.pk, "local_part": "kontakt", "receivers": cast.mailbox.pk}
         other = make_mailbox(cast.domain, "erika").pk
         for _round in range(2):
             assert desk.post("/desk/mailboxes/alias/add/", new).status_code == 302
             alias = Alias.objects.get(address__local_part="kontakt")
             desk.post(f"/desk/mailboxes/alias/{alias.pk}/delete/", {"post": "yes"})
             assert Address.objects.get(local_part="kontakt").retired_at
-            assert desk.post("/desk/mailboxes/alias/add/", new | {"mailbox": other}).status_code == 200
+            assert desk.post("/desk/mailboxes/alias/add/", new | {"receivers": other}).status_code == 200
         assert desk.post(ADD, form(cast, local_part="kontakt")).status_code == 200
 
     @promise("A-04")
     def test_cannot_lead_to_another_tenants_mailbox(self, desk, cast):
-        new = {"domain": cast.domain.pk, "local_part": "kontakt", "mailbox": cast.other_mailbox.pk}
+        new = {"domain": cast.domain.pk, "local_part": "kontakt", "receivers": cast.other_mailbox.pk}
         response = desk.post("/desk/mailboxes/alias/add/", new)
         assert response.status_code == 200 and CANARY not in response.content.decode()
         assert not Alias.objects.filter(address__local_part="kontakt").exists()
@@ -314,9 +323,9 @@ class TestTheList:
         [
             f"{LIST}?delivery__exact=%00",
             "/desk/accounts/auditevent/?deed=%00",
-            "/desk/mailboxes/alias/add/?mailbox=abc",
-            "/desk/mailboxes/alias/add/?mailbox=%00",
-            "/desk/autocomplete/?app_label=mailboxes&model_name=alias&field_name=mailbox&term=%00",
+            "/desk/mailboxes/alias/add/?receivers=abc",
+            "/desk/mailboxes/alias/add/?receivers=%00",
+            "/desk/autocomplete/?app_label=mailboxes&model_name=aliastarget&field_name=mailbox&term=%00",
         ],
     )
     def test_and_its_neighbours_survive_nul_and_what_is_no_id(self, desk, cast, path):
@@ -332,7 +341,7 @@ class TestTheList:
 
     @promise("A-05")
     def test_offers_only_own_mailboxes_for_an_alias(self, desk, cast):
-        ask = {"app_label": "mailboxes", "model_name": "alias", "field_name": "mailbox"}
+        ask = {"app_label": "mailboxes", "model_name": "aliastarget", "field_name": "mailbox"}
         for term in ("", "m", CANARY):
             for page in (1, 2):
                 response = desk.get("/desk/autocomplete/", ask | {"term": term, "page": page})
@@ -340,7 +349,7 @@ class TestTheList:
         with CaptureQueriesContext(connection) as queries:
             desk.get("/desk/autocomplete/", ask | {"term": ""})
         assert len(queries) <= 8
-        for field in ("tenant", "address", "nonsense"):
+        for field in ("tenant", "nonsense"):
             assert desk.get("/desk/autocomplete/", ask | {"field_name": field, "term": ""}).status_code == 403
 
 
@@ -352,7 +361,8 @@ class TestTheDatabaseItself:
         for model, changed in (
             (Address, {"domain": cast.other_domain, "local_part": "in"}),
             (Mailbox, {"address": cast.other_alias.address}),
-            (Alias, {"mailbox": cast.other_mailbox}),
+            (AliasTarget, {"mailbox": cast.other_mailbox}),
+            (Domain, {"catch_all": cast.other_mailbox}),
         ):
             row = model.objects.filter(tenant=cast.tenant).first()
             with pytest.raises(IntegrityError, match="same_tenant"), transaction.atomic():

@@ -193,7 +193,7 @@ class TestTheFirstGivingOut:
 
     def test_stores_nothing_when_that_request_came_at_the_last_moment(self, cast):
         fresh = make_mailbox(cast.domain, "nina.neu", password=None).user
-        drawn = draw([Ticket(fresh.pk, 0)], cast.dvb)
+        drawn = draw([Ticket(fresh.pk, 0)], User.objects.may_get_credentials_from(cast.dvb))
         request_of(fresh)
         with pytest.raises(StaleCredentials):
             store(drawn, by=cast.dvb)

@@ -5,7 +5,7 @@ import pytest
 from accounts import pages
 from accounts.models import Tenant
 from accounts.wall import NOBODY, showing
-from mailboxes.admin import MailboxDesk
+from mailboxes.mailbox_admin import MailboxDesk
 from mailboxes.models import Alias, Domain, Mailbox
 from tests.cast import CANARY, make_mailbox
 from tests.marks import thorough

@@ -33,11 +33,19 @@ NEW_MAILBOX = """
 INSERT INTO mailboxes_mailbox (tenant_id, public_id, address_id, user_id, storage_mb, delivery, created_at)
 VALUES (%s, %s, %s, %s, %s, 'accept', now()) RETURNING id
 """
+NEW_ALIAS = "INSERT INTO mailboxes_alias (tenant_id, address_id, created_at) VALUES (%s, %s, now()) RETURNING id"
+NEW_TARGET = """
+INSERT INTO mailboxes_aliastarget (tenant_id, alias_id, mailbox_id, receives, may_send)
+SELECT m.tenant_id, %s, m.id, %s, %s
+FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id WHERE a.address = %s
+"""
 NEW_APP_PASSWORD = """
-INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, name, protocols, valid_until, networks,
+INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, holder_id, name, protocols, valid_until, networks,
     token_hash, created_at, last_used_by)
-SELECT m.tenant_id, gen_random_uuid(), m.id, 'Gerät', %s, %s, %s::cidr[], %s, now(), ''
-FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id WHERE a.address = %s RETURNING id
+SELECT m.tenant_id, gen_random_uuid(), m.id, holder.id, 'Gerät', %s, %s, %s::cidr[], %s, now(), ''
+FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id JOIN accounts_user holder
+    ON holder.address = %s
+WHERE a.address = %s RETURNING id
 """
 OF_ADDRESS = "(SELECT id FROM mailboxes_address WHERE address = %s)"
 
@@ -87,15 +95,58 @@ class Database:
         address_id = self._address(address, "mailbox")
         self._new(NEW_MAILBOX, self.tenant, uuid.uuid4(), address_id, user, quota_mb)
 
-    def alias(self, address: str, target: str) -> None:
-        """Make an alias of a mailbox."""
+    def alias(self, address: str, *receivers: str, senders: Sequence[str] | None = None) -> None:
+        """Make an alias of mailboxes; all of them may send as it unless it is said who may."""
+        alias = self._new(NEW_ALIAS, self.tenant, self._address(address, "alias"))
+        may_send = receivers if senders is None else senders
+        for target in dict.fromkeys((*receivers, *may_send)):
+            self.run(NEW_TARGET, alias, target in receivers, target in may_send, target)
+
+    def may_send(self, address: str, *senders: str) -> None:
+        """Let just these mailboxes send as an alias."""
         self.run(
-            "INSERT INTO mailboxes_alias (tenant_id, address_id, mailbox_id, created_at)"
-            f" SELECT %s, %s, id, now() FROM mailboxes_mailbox WHERE address_id = {OF_ADDRESS}",
-            self.tenant,
-            self._address(address, "alias"),
-            target,
+            "UPDATE mailboxes_aliastarget lead SET may_send = own.address = ANY (%s)"
+            " FROM mailboxes_mailbox m, mailboxes_address own, mailboxes_alias alias"
+            " WHERE m.id = lead.mailbox_id AND own.id = m.address_id AND alias.id = lead.alias_id"
+            f" AND alias.address_id = {OF_ADDRESS}",
+            list(senders),
+            address,
         )
+
+    def last_day(self, address: str, day: date) -> None:
+        """Let an alias end with this day."""
+        self.run(f"UPDATE mailboxes_alias SET valid_until = %s WHERE address_id = {OF_ADDRESS}", day, address)
+
+    def close(self, address: str) -> None:
+        """Take an address away, which stays behind as retired."""
+        self.run("UPDATE mailboxes_address SET retired_at = now() WHERE address = %s", address)
+
+    def catch_all(self, domain: str, address: str) -> None:
+        """Lead to a mailbox what is sent to nobody of a domain."""
+        self.run(
+            "UPDATE mailboxes_domain SET catch_all_id ="
+            f" (SELECT id FROM mailboxes_mailbox WHERE address_id = {OF_ADDRESS}) WHERE name = %s",
+            address,
+            domain,
+        )
+
+    def alias_domain(self, name: str, other: str) -> None:
+        """Make a domain that stands for another one."""
+        self.run(
+            "INSERT INTO mailboxes_domain (tenant_id, name, created_at, alias_of_id)"
+            " SELECT tenant_id, %s, now(), id FROM mailboxes_domain WHERE name = %s",
+            name,
+            other,
+        )
+
+    def rename(self, before: str, after: str) -> None:
+        """Give a mailbox another address; the one before stays as its alias."""
+        new = self._address(after, "mailbox")
+        self.run(f"UPDATE mailboxes_mailbox SET address_id = %s WHERE address_id = {OF_ADDRESS}", new, before)
+        self.run("UPDATE mailboxes_address SET kind = 'alias' WHERE address = %s", before)
+        old = self._new("SELECT id FROM mailboxes_address WHERE address = %s", before)
+        self.run(NEW_TARGET, self._new(NEW_ALIAS, self.tenant, old), True, True, after)
+        self.run("UPDATE accounts_user SET address = %s WHERE address = %s", after, before)
 
     def password(self, address: str, password: str) -> None:
         """Replace a person's password."""
@@ -106,12 +157,28 @@ class Database:
         self.run("UPDATE accounts_user SET password = %s WHERE address = %s", encoded, address)
 
     def app_password(
-        self, address: str, *protocols: str, valid_until: date | None = None, networks: Sequence[str] = ()
+        self,
+        address: str,
+        *protocols: str,
+        holder: str = "",
+        valid_until: date | None = None,
+        networks: Sequence[str] = (),
     ) -> str:
-        """Make an app password of a mailbox and return its token."""
+        """Make an app password of a mailbox, for its own person or another holder, and return its token."""
         token = draw_token()
-        self._new(NEW_APP_PASSWORD, list(protocols), valid_until, list(networks), hash_of(token), address)
+        digest = hash_of(token)
+        self._new(NEW_APP_PASSWORD, list(protocols), valid_until, list(networks), digest, holder or address, address)
         return token
+
+    def member(self, address: str, person: str) -> None:
+        """Make a person a member of a mailbox."""
+        self.run(
+            "INSERT INTO mailboxes_membership (tenant_id, mailbox_id, user_id, responsible, since)"
+            f" SELECT tenant_id, id, (SELECT id FROM accounts_user WHERE address = %s), false, now()"
+            f" FROM mailboxes_mailbox WHERE address_id = {OF_ADDRESS}",
+            person,
+            address,
+        )
 
     def revoke(self, token: str) -> None:
         self.run("UPDATE mailboxes_apppassword SET revoked_at = now() WHERE token_hash = %s", hash_of(token))

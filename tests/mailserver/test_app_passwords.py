@@ -215,6 +215,25 @@ row.revoke(by=row.mailbox.user)
 """
 
 
+class TestAMember:
+    def test_opens_a_mailbox_for_a_purpose_until_they_leave(self, stack: Running, vera: str) -> None:
+        function = "kasse@geraete.example"
+        stack.database.mailbox(function)
+        stack.database.member(function, vera)
+        token = stack.database.app_password(function, *OPENS, holder=vera)
+        assert opened(stack, function, token) == ALL
+        assert opened(stack, vera, token) == set()
+        assert opened(stack, function, PASSWORD) == set()
+        for locked in (vera, function):
+            stack.database.lock(locked)
+            assert opened(stack, function, token) == set()
+            stack.database.unlock(locked)
+
+        # Even an app password that was forgotten opens nothing for who is no member any more.
+        stack.database.run("DELETE FROM mailboxes_membership")
+        assert opened(stack, function, token) == set()
+
+
 class TestRevoking:
     def test_in_the_portal_ends_an_open_session_at_the_next_command(self, stack: Running) -> None:
         stack.database.mailbox("yvonne@geraete.example", PASSWORD)

@@ -287,6 +287,23 @@ class TestReceiving:
 
 
 class TestMailbox:
+    def test_keeps_its_mail_when_its_address_changes(self, stack: Running, erika: str, hans: str) -> None:
+        before, after = "ledig@musterdomain.de", "verheiratet@musterdomain.de"
+        stack.database.mailbox(before, PASSWORD)
+        receive(stack.ports, message(STRANGER, before, "vorher"))
+        fetch(stack.ports, before, PASSWORD, "vorher")
+
+        stack.database.rename(before, after)
+
+        assert accepted_by(stack.ports, before, PASSWORD) == dict.fromkeys(SERVICES, False)
+        assert accepted_by(stack.ports, after, PASSWORD) == dict.fromkeys(SERVICES, True)
+        assert fetch(stack.ports, after, PASSWORD, "vorher")
+        receive(stack.ports, message(STRANGER, before, "an die alte Adresse"))
+        assert fetch(stack.ports, after, PASSWORD, "an die alte Adresse")
+        with submission(stack.ports, after, PASSWORD) as session:
+            session.send_message(message(before, hans, "von der alten Adresse"))
+        assert fetch(stack.ports, hans, PASSWORD, "von der alten Adresse")
+
     def test_usage_reaches_the_table(self, stack: Running, erika: str) -> None:
         stack.database.mailbox("belegung@musterdomain.de", PASSWORD)
         receive(stack.ports, message(STRANGER, "belegung@musterdomain.de", "zu zaehlen"))

@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from accounts.commands import InstallationCommand
 from accounts.models import (
+    AuditLink,
     Brake,
     KnownPlace,
     OutboxMessage,
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 600
+LINK_EVERY_SECONDS = 10
 
 
 class Command(InstallationCommand):
@@ -44,11 +46,18 @@ class Command(InstallationCommand):
         try:
             while handle_next():
                 worked = True
+            self.link_trail()
             self.tidy()
         except (OperationalError, InterfaceError):
             logger.warning("the worker cannot reach the database and tries again")
             close_old_connections()
         return worked
+
+    def link_trail(self):
+        """Have the trail's new events linked; what is many waits for the next round."""
+        if time.monotonic() - getattr(self, "linked", 0) > LINK_EVERY_SECONDS:
+            self.linked = time.monotonic()
+            AuditLink.objects.link()
 
     def tidy(self):
         if time.monotonic() - getattr(self, "tidied", 0) > TIDY_EVERY_SECONDS:

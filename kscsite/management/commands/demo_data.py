@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from accounts.commands import InstallationCommand
-from accounts.models import CredentialState, Installation, RecoveryRequest, Tenant, User
-from mailboxes.models import Alias, Domain, Mailbox, ServerAddress
+from accounts.models import CredentialState, Deputy, Installation, RecoveryRequest, Tenant, User
+from mailboxes.models import Alias, Domain, DomainRequest, Mailbox, Membership, ServerAddress
 
 CUSTOMER_NUMBER = "DEMO-1"
 MAILBOXES = [
@@ -23,7 +23,11 @@ MAILBOXES = [
     ("guenter.gestern", 1, "Günter Gestern", CredentialState.CHANGED, ()),
     ("oezlem.oeffnung", 1, "Özlem Öffnung", CredentialState.CREATED, ("service",)),
 ]
+SHARED = "verkauf"
+REQUESTED = "musterverein.example"
 LOCKED = "guenter.gestern"
+FUNCTION, FUNCTION_NAME, RESPONSIBLE = "kasse", "Kasse", "max.mustermann"
+STANDS_IN, STANDS_IN_DAYS = "erika.mustermann", 14
 COLLEAGUES = [
     (User.Role.STAFF, "staff@hoster.example", "Steffi Support"),
     (User.Role.DVB, "dvb@musterdomain.de", "Dora Verwalter"),
@@ -74,6 +78,10 @@ class Command(InstallationCommand):
                 "support_email": "support@hoster.example",
                 "support_phone": "+49 30 23125 000",
                 "postmaster_address": "",
+                "mx_hosts": "mx1.hoster.example mx2.hoster.example",
+                "spf_include": "_spf.hoster.example",
+                "mta_sts_host": "mta-sts.hoster.example",
+                "tls_reports": "tls@hoster.example",
             }
         )
         tenant = Tenant.objects.create(customer_number=CUSTOMER_NUMBER, name="Musterfirma GmbH")
@@ -89,6 +97,7 @@ class Command(InstallationCommand):
         for user in colleagues.values():
             self.bring_to(user, CredentialState.CHANGED, by=None)
         dvb = colleagues[User.Role.DVB]
+        DomainRequest.objects.ask(tenant=tenant, name=REQUESTED, by=dvb)
         for local_part, domain, name, state, aliases in MAILBOXES:
             mailbox = Mailbox.objects.open_mailbox(
                 domain=domains[domain], local_part=local_part, name=name, storage_mb=1024, by=dvb
@@ -100,6 +109,16 @@ class Command(InstallationCommand):
                 mailbox.user.lock(by=dvb, reason="Ausgeschieden")
             if state == CredentialState.EXPIRED:
                 RecoveryRequest.objects.ask(User.objects.at_login(User.Area.MAILBOX, mailbox.user.address))
+        receivers = list(Mailbox.objects.filter(tenant=tenant)[:2])
+        Alias.objects.open_shared(domain=domains[0], local_part=SHARED, receivers=receivers, senders=receivers, by=dvb)
+        colleague, responsible = (
+            User.objects.get(address=f"{local_part}@{domains[0].name}") for local_part in (STANDS_IN, RESPONSIBLE)
+        )
+        Deputy.objects.appoint(colleague, until=timezone.localdate() + timedelta(days=STANDS_IN_DAYS), by=dvb)
+        function = Mailbox.objects.open_mailbox(
+            domain=domains[0], local_part=FUNCTION, name=FUNCTION_NAME, storage_mb=1024, is_function=True, by=dvb
+        )
+        Membership.objects.set_members(function, responsible=responsible, members=[colleague], by=dvb)
 
     def bring_to(self, user, state, *, by):
         """Walk the person through the same verbs as in life until the state is reached."""
