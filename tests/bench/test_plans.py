@@ -96,7 +96,7 @@ class TestAmongThousandsOfMailboxes:
     @pytest.mark.parametrize(
         ("address", "path", "statements"),
         [
-            ("post8@kunde7.example", "/", 7),
+            ("post8@kunde7.example", "/", 6),
             ("post7@kunde7.example", "/app-passwoerter/", 5),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 6),

@@ -17,7 +17,7 @@ from mailboxes import imports
 from mailboxes.models import Address, Alias, Import, ImportRow, Mailbox
 from tests.cast import CANARY, make_mailbox, the_cast
 from tests.client import Client, body
-from tests.marks import committed, thorough
+from tests.marks import committed
 from tests.promises import promise
 
 ROOM = "/desk/mailboxes/import/"
