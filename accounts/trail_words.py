@@ -23,6 +23,9 @@ LABELS = {
     "state": _("state"),
     "outcome": _("outcome"),
     "rows": _("rows"),
+    "reads_until": _("mail can be read until"),
+    "messages": _("messages"),
+    "bytes": _("bytes"),
     "kind": _("kind"),
     "area": _("login area"),
 }

@@ -8,13 +8,14 @@ from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, Porta
 from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, Tenant, User
 from mailboxes.admin import ServerAddressAdmin
 from mailboxes.alias_admin import AliasDesk
+from mailboxes.departure_admin import DeletedMailboxDesk
 from mailboxes.deputy_admin import DeputyDesk
 from mailboxes.desk_search import search, sees_mailboxes
 from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
 from mailboxes.import_admin import ImportDesk
 from mailboxes.mailbox_admin import MailboxDesk
-from mailboxes.models import Alias, Domain, DomainRequest, Import, Mailbox, ServerAddress
+from mailboxes.models import Alias, DeletedMailbox, Domain, DomainRequest, Import, Mailbox, ServerAddress
 from mailboxes.people_admin import ColleagueAdmin
 from mailboxes.recovery_admin import RecoveryRequestAdmin, RecoveryRequestDesk
 from mailboxes.request_admin import DomainRequestAdmin, DomainRequestDesk
@@ -55,6 +56,7 @@ desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
 desk.register(DomainRequest, DomainRequestDesk)
 desk.register(Deputy, DeputyDesk)
+desk.register(DeletedMailbox, DeletedMailboxDesk)
 desk.register(Policy, PolicyDesk)
 desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)

@@ -89,3 +89,14 @@ class FullnessFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         return queryset.fuller_than(NEARLY_FULL) if self.value() == str(NEARLY_FULL) else queryset
+
+
+class LeavingFilter(admin.SimpleListFilter):
+    title = _("departure")
+    parameter_name = "leaving"
+
+    def lookups(self, request, model_admin):
+        return [("yes", _("planned"))]
+
+    def queryset(self, request, queryset):
+        return queryset.leaving() if self.value() == "yes" else queryset

@@ -4,6 +4,7 @@ from django.contrib import admin, messages
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import formats
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -12,8 +13,17 @@ from accounts.admin import shown_time
 from accounts.exports import Exported
 from accounts.models import User, coverage
 
+from .departure_admin import DepartureRooms
 from .forms import FunctionChangeForm, FunctionCreateForm, MailboxChangeForm, MailboxCreateForm, RenameForm
-from .list_filters import CredentialFilter, FullnessFilter, HasFactor, KindFilter, LockFilter, SearchedByWords
+from .list_filters import (
+    CredentialFilter,
+    FullnessFilter,
+    HasFactor,
+    KindFilter,
+    LeavingFilter,
+    LockFilter,
+    SearchedByWords,
+)
 from .models import Mailbox
 from .models.mailboxes import MEGABYTE
 from .people_admin import PeopleAdmin, factors_shown, lock_shown
@@ -22,14 +32,19 @@ from .storage import usage_shown
 DVB = User.Role.DVB
 
 
-class MailboxDesk(Exported, SearchedByWords, PeopleAdmin):
+def leaving_shown(mailbox: Mailbox) -> str:
+    text = gettext("left on %s") if mailbox.has_left else gettext("leaves on %s")
+    return text % formats.date_format(mailbox.leaves_on or "", "SHORT_DATE_FORMAT")
+
+
+class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     viewers = adders = changers = (DVB,)
     change_form_template = "admin/mailbox_change_form.html"
     change_list_template = "admin/mailbox_change_list.html"
     person_column = "user"
     export_name = _("Mailboxes")
     list_display = ("address_shown", "name", "state", "second_factor", "storage", "locked")
-    list_filter = (KindFilter, CredentialFilter, HasFactor, FullnessFilter, LockFilter, "delivery")
+    list_filter = (KindFilter, CredentialFilter, HasFactor, FullnessFilter, LockFilter, LeavingFilter, "delivery")
     search_fields = ("address__address", "user__name")
     readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")
     ordering = ("user__sort_key", "pk")
@@ -167,5 +182,5 @@ class MailboxDesk(Exported, SearchedByWords, PeopleAdmin):
 
     @admin.display(description=_("login"))
     def locked(self, obj):
-        state = lock_shown(obj.user)
+        state = leaving_shown(obj) if obj.is_leaving and not obj.user.is_locked else lock_shown(obj.user)
         return state if obj.delivery == Mailbox.Delivery.ACCEPT else f"{state}, {obj.get_delivery_display()}"

@@ -9,7 +9,7 @@ from django.db import connection
 from django.urls import URLResolver, get_resolver
 
 from accounts.models import AuditEvent, Installation, RecoveryRequest, User
-from mailboxes.models import DomainRequest, Import, ServerAddress
+from mailboxes.models import DeletedMailbox, DomainRequest, Import, ServerAddress
 from tests.cast import CANARY, Cast, make_app_password
 from tests.client import Client, body
 from tests.marks import thorough
@@ -115,11 +115,22 @@ ROUTES = {
     **room(
         "desk/mailboxes/mailbox/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb"), adders=DVBS
     ),
-    "desk/^(?P<app_label>…)/$": row(*DVBS, refused=404) | dict.fromkeys(("user", "staff"), 403),
+    "desk/^(?P<app_label>…)/$": row(*DVBS, "dsb", refused=404) | dict.fromkeys(("user", "staff"), 403),
     "desk/mailboxes/mailbox/credentials/": row(*DVBS, status="/desk/mailboxes/mailbox/"),
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/rename/": row(*OWN_DVBS) | {"other_dvb": 404},
+    "desk/mailboxes/mailbox/<int:pk>/departure/": row(*OWN_DVBS) | {"other_dvb": 404},
+    "desk/mailboxes/mailbox/<int:pk>/stay/": row(*DVBS, "dsb", status=405),
+    **room(
+        "desk/mailboxes/deletedmailbox/",
+        (*DVBS, "dsb"),
+        own=(*OWN_DVBS, "dsb"),
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+    ),
+    "desk/mailboxes/deletedmailbox/<int:pk>/certificate/": row(*OWN_DVBS, "dsb") | {"other_dvb": 404},
+    "desk/mailboxes/deletedmailbox/export/": row(*DVBS, "dsb", status=405),
     # The mailbox's person has none that could be removed.
     "desk/mailboxes/mailbox/<int:pk>/factors/": row(*OWN_DVBS, status="change/") | {"other_dvb": 404},
     **room(
@@ -236,7 +247,7 @@ def objects(cast, *, other=False):
         "deputy": User.objects.get_or_create(
             area="ksc",
             address=f"deputy@{getattr(cast, f'{who}domain').name}",
-            defaults={"tenant": getattr(cast, f"{who}tenant"), "role": "dvb", "valid_until": "2026-12-31"},
+            defaults={"tenant": getattr(cast, f"{who}tenant"), "role": "dvb", "valid_until": "2099-12-31"},
         )[0].pk,
         "auditevent": AuditEvent.objects.filter(tenant=getattr(cast, f"{who}tenant")).first().pk,
         "recoveryrequest": RecoveryRequest.objects.get_or_create(
@@ -249,6 +260,17 @@ def objects(cast, *, other=False):
             0
         ].pk,
         "entfernen": getattr(cast, f"{who}dvb").factors.get().pk,
+        "deletedmailbox": DeletedMailbox.objects.get_or_create(
+            tenant=getattr(cast, f"{who}tenant"),
+            address=f"gone@{CANARY if other else 'musterdomain'}.example",
+            defaults={
+                "pk": 543_000 + getattr(cast, f"{who}tenant").pk,
+                "messages": 1,
+                "bytes": 1,
+                "left_on": "2026-01-01",
+                "read_until": "2026-01-01",
+            },
+        )[0].pk,
         "installation": Installation.objects.get_or_create()[0].pk,
         "app_password": make_app_password(getattr(cast, f"{who}mailbox"))[0].public_id,
     }

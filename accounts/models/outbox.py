@@ -45,6 +45,7 @@ class OutboxMessage(models.Model):
         REMOVE_FACTORS = "remove_factors", _("remove second factors")
         ANNOUNCE_APP_PASSWORDS = "announce_app_passwords", _("tell people that they need app passwords")
         PROVE_DOMAIN = "prove_domain", _("look for the proof of a domain")
+        DELETE_MAILBOX = "delete_mailbox", _("delete a mailbox")
         SETTLE_MAIL_PASSWORDS = "settle_mail_passwords", _("end passwords for mail programs")
 
     kind = models.CharField(max_length=32, choices=Kind)

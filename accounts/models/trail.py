@@ -90,6 +90,8 @@ class AuditEvent(models.Model):
         RECOVERY_ADDRESS = "recovery_address", _("recovery address changed")
         LOCKED = "locked", _("locked")
         UNLOCKED = "unlocked", _("unlocked")
+        LEAVES = "leaves", _("departure planned")
+        STAYS = "stays", _("departure taken back")
         TENANT_SUSPENDED = "tenant_suspended", _("tenant suspended")
         TENANT_RESUMED = "tenant_resumed", _("tenant resumed")
 

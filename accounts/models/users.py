@@ -166,6 +166,7 @@ class User(AbstractBaseUser):
     locked_at = models.DateTimeField(_("locked"), null=True, editable=False)
     locked_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="+")
     lock_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
+    # The last day on which a deputy may log in, or whose mailbox is going to be deleted.
     valid_until = models.DateField(
         _("deputy until"), null=True, blank=True, help_text=_("Last day on which a deputy may log in.")
     )
@@ -203,7 +204,7 @@ class User(AbstractBaseUser):
                 ),
             ),
             models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(role="dvb"),
+                condition=Q(valid_until=None) | Q(role__in=["dvb", "user"]),
                 name="accounts_user_only_deputies_end",
                 violation_error_message=_("Only a deputy of the DVB has an end date."),
             ),
@@ -235,7 +236,7 @@ class User(AbstractBaseUser):
     @property
     def is_deputy(self) -> bool:
         """Whether this person stands in for the DVB until a day."""
-        return self.valid_until is not None
+        return self.role == self.Role.DVB and self.valid_until is not None
 
     @property
     def acting_role(self) -> str:

@@ -10,7 +10,7 @@ from local.gate.sources import CODE, files, finish
 
 BANNED = {"utils", "helpers", "common", "services", "mixins", "constants"}
 # The PDF library takes a third of a second to import, which only the process that draws letters should pay.
-IMPORTS_LATE = {Path("mailboxes/letters.py")}
+IMPORTS_LATE = {Path("mailboxes/letters.py"), Path("mailboxes/departure_admin.py")}
 TODO = re.compile(r"\b(TODO|FIXME|XXX)\b")
 TEXTS = ("*.py", "*.html", "*.css", "*.js", "*.sql", "*.cf", "*.conf", "*.toml", "*.txt", "ksc", ".ci/run")
 

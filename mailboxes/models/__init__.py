@@ -3,6 +3,7 @@
 from .addresses import Address, Domain, LimitReached
 from .aliases import MOST_TARGETS, Alias, AliasTarget, leads_to_mailbox
 from .app_passwords import AppPassword, MadeAlready
+from .departures import DeletedMailbox, Plan
 from .dkim import DkimKey
 from .imports import Import, ImportRow
 from .mailboxes import Mailbox, MailLogin, Usage
@@ -17,6 +18,7 @@ __all__ = [
     "Alias",
     "AliasTarget",
     "AppPassword",
+    "DeletedMailbox",
     "DkimKey",
     "Domain",
     "DomainRequest",
@@ -27,7 +29,15 @@ __all__ = [
     "MailLogin",
     "Mailbox",
     "Membership",
+    "Plan",
     "ServerAddress",
     "Usage",
+    "forget_long_gone",
     "leads_to_mailbox",
 ]
+
+
+def forget_long_gone():
+    """Forget deleted mailboxes, and free their addresses and those of closed aliases; the worker calls this."""
+    DeletedMailbox.objects.long_over().delete()
+    Address.objects.long_retired().delete()

@@ -1,3 +1,4 @@
+from datetime import date, timedelta
 from functools import reduce
 from typing import TypeVar
 
@@ -5,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models import Case, Q, When
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_domain, normalise_domain
@@ -212,9 +214,15 @@ class Domain(models.Model):
 
 
 IN_USE = _("This address is already in use. Choose another one.")
+# So long nobody else gets an address that was closed, and with it mail that is meant for somebody else.
+RETIRED_FOR = timedelta(days=365)
 
 
 class AddressQuerySet(TenantScopedQuerySet["Address"]):
+    def long_retired(self):
+        """Those that are free again."""
+        return self.filter(retired_at__lt=timezone.now() - RETIRED_FOR)
+
     def revivable(self, domain, local_part, mailboxes) -> "Address | None":
         """A retired alias address, brought back where one of them had it: nobody inherits another's mail."""
         retired = self.filter(
@@ -232,7 +240,7 @@ class AddressQuerySet(TenantScopedQuerySet["Address"]):
 
 
 class Address(models.Model):
-    """The only place where an address exists; a retired one stays, so that nobody inherits another's mail."""
+    """The only place where an address exists; a retired one stays for a year: nobody inherits another's mail."""
 
     class Kind(models.TextChoices):
         MAILBOX = "mailbox", _("mailbox")
@@ -288,13 +296,18 @@ class Address(models.Model):
                 params={"name": self.local_part},
             )
 
+    @property
+    def free_on(self) -> date:
+        """The day on which an address that is retired by now can be given to somebody else."""
+        return timezone.localdate((self.retired_at or timezone.now()) + RETIRED_FOR) + timedelta(days=1)
+
     def become(self, kind):
         """Another use of an address that stays where it is."""
         self.kind = kind
         self.save(update_fields=["kind"])
 
     def retire(self, *, mailbox, by):
-        """Take the address out of use for good: it receives nothing and cannot be given to anybody else."""
+        """Take the address out of use: it receives nothing, and for a year nobody else gets it."""
         with transaction.atomic():
             self.retired_at, self.retired_from = timezone.now(), mailbox
             self.save(update_fields=["retired_at", "retired_from"])
@@ -303,6 +316,13 @@ class Address(models.Model):
 
 def new_address(domain, local_part, kind) -> Address:
     """A stored, validated address in the domain; raises ValidationError where it is no plain or free address."""
+    retired = Address.objects.filter(domain=domain, local_part=local_part, retired_at__isnull=False).first()
+    if retired:
+        raise ValidationError(
+            _("This address was closed on %(day)s and is free again on %(free)s: nobody shall get another's mail."),
+            code="retired",
+            params={"day": date_format(timezone.localdate(retired.retired_at)), "free": date_format(retired.free_on)},
+        )
     address = Address(
         tenant_id=domain.tenant_id,
         domain=domain,

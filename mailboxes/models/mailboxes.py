@@ -18,6 +18,7 @@ from accounts.sorting import SortKey
 from ..search import begins, in_address, mailboxes_with, name_begins
 from .addresses import Address, LimitReached, TenantScopedQuerySet, new_address
 from .aliases import Alias, AliasTarget
+from .departures import Leaving
 
 MEGABYTE = 1024 * 1024
 
@@ -71,6 +72,10 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         return self.annotate(
             own_aliases=ArraySubquery(AliasTarget.objects.filter(mailbox=OuterRef("pk")).in_force().as_json())
         )
+
+    def leaving(self):
+        """Those with a planned departure, whether its first day has come or not."""
+        return self.filter(leaves_on__isnull=False)
 
     def fuller_than(self, percent: int):
         allowed = Cast(OuterRef("storage_mb"), BigIntegerField()) * (MEGABYTE * percent) / 100
@@ -130,7 +135,7 @@ def no_more_storage(left_mb: int) -> LimitReached:
     )
 
 
-class Mailbox(models.Model):
+class Mailbox(Leaving):
     """A person's mail store. Sign-in is the person's matter (User), delivery the mailbox's."""
 
     class Delivery(models.TextChoices):
@@ -165,11 +170,25 @@ class Mailbox(models.Model):
             models.CheckConstraint(
                 condition=Q(delivery__in=["accept", "defer", "refuse"]), name="mailboxes_mailbox_delivery_known"
             ),
+            models.CheckConstraint(
+                condition=Q(leaves_on=None, deletes_on=None, write_to="")
+                | Q(leaves_on__isnull=False, deletes_on__gt=F("leaves_on")),
+                name="mailboxes_mailbox_plan_whole",
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "id"], name="mailboxes_mailbox_tenant")]
 
     def __str__(self):
         return str(self.address)
+
+    @property
+    def home(self) -> str:
+        """The end of the path of its folder, as the mail servers' view gives it."""
+        return f"t{self.tenant_id}/{self.public_id}"
+
+    @property
+    def usage(self) -> "Usage | None":
+        return Usage.objects.filter(tenant=self.tenant_id, username=self.address.address).first()
 
     def change(self, *, name, language, storage_mb, delivery, by):
         """Set what the DVB may set; raises LimitReached when the contract's storage does not suffice."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
@@ -116,6 +116,19 @@ class Database:
     def last_day(self, address: str, day: date) -> None:
         """Let an alias end with this day."""
         self.run(f"UPDATE mailboxes_alias SET valid_until = %s WHERE address_id = {OF_ADDRESS}", day, address)
+
+    def leaves(self, address: str, day: date, *, reads_until: date, write_to: str = "") -> None:
+        """The person behind a mailbox leaves; it is deleted a year later."""
+        plan = f"leaves_on = %s, deletes_on = %s, write_to = %s WHERE address_id = {OF_ADDRESS}"
+        self.run(f"UPDATE mailboxes_mailbox SET {plan}", day, day + timedelta(days=365), write_to, address)
+        self.run("UPDATE accounts_user SET valid_until = %s WHERE address = %s", reads_until, address)
+
+    def home(self, address: str) -> str:
+        """The end of the path of a mailbox's folder."""
+        query = f"SELECT 't' || tenant_id || '/' || public_id FROM mailboxes_mailbox WHERE address_id = {OF_ADDRESS}"
+        row = self.run(query, address).fetchone()
+        assert row
+        return str(row[0])
 
     def close(self, address: str) -> None:
         """Take an address away, which stays behind as retired."""

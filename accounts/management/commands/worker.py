@@ -68,6 +68,8 @@ class Command(InstallationCommand):
             PortalSession.objects.expired().delete()
             PasswordReset.objects.long_over().delete()
             RecoveryAddress.objects.long_over().delete()
+            for name in settings.TIDIED:
+                import_string(name)()
 
 
 def handle_next() -> bool:
