@@ -50,6 +50,11 @@ class Tenant(Supported, models.Model):
         FROM_DATE = "from_date", _("required from a day on")
         REQUIRED = "required", _("required")
 
+    class ForwardsOutside(models.TextChoices):
+        FORBIDDEN = "forbidden", _("not allowed")
+        APPROVAL = "approval", _("after approval by the DVB")
+        WARNING = "warning", _("with a warning")
+
     class PasswordRule(models.TextChoices):
         CLASSES = Rule.CLASSES.value, _("15 characters, four classes")
         PASSPHRASE = Rule.PASSPHRASE.value, _("Passphrase, 25 characters")
@@ -106,6 +111,17 @@ class Tenant(Supported, models.Model):
             "From this day on the password opens the portal alone, with or without a second factor. "
             "The people concerned are told by e-mail now."
         ),
+    )
+    forwards_outside = models.CharField(
+        _("forwards to addresses elsewhere"),
+        max_length=9,
+        choices=ForwardsOutside,
+        default=ForwardsOutside.APPROVAL,
+        db_default=ForwardsOutside.APPROVAL,
+        help_text=_("Elsewhere is every domain that is not this customer's own."),
+    )
+    max_forwards = models.PositiveSmallIntegerField(
+        _("forwards of a mailbox at most"), default=5, db_default=5, validators=[MaxValueValidator(10)]
     )
     support_email = models.EmailField(
         _("support e-mail"),

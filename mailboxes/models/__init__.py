@@ -5,6 +5,7 @@ from .aliases import MOST_TARGETS, Alias, AliasTarget, leads_to_mailbox
 from .app_passwords import AppPassword, MadeAlready
 from .departures import DeletedMailbox, Plan
 from .dkim import DkimKey
+from .forwards import Forward
 from .imports import Import, ImportRow
 from .mailboxes import Mailbox, MailLogin, Usage
 from .memberships import MOST_MEMBERS, Membership
@@ -22,6 +23,7 @@ __all__ = [
     "DkimKey",
     "Domain",
     "DomainRequest",
+    "Forward",
     "Import",
     "ImportRow",
     "LimitReached",

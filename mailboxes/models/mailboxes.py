@@ -151,6 +151,9 @@ class Mailbox(Leaving):
         _("storage (MB)"), default=1024, validators=[MinValueValidator(1)], help_text=_("In megabytes; at least 1.")
     )
     delivery = models.CharField(_("delivery"), max_length=8, choices=Delivery, default=Delivery.ACCEPT)
+    keeps_copy = models.BooleanField(
+        _("keep a copy in the mailbox"), default=True, db_default=True, help_text=_("Of mail that is sent on.")
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = MailboxQuerySet.as_manager()
