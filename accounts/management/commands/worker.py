@@ -23,6 +23,9 @@ IDLE_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 600
 LINK_EVERY_SECONDS = 10
 
+# Before all times: the clock that is compared begins at zero when the machine starts.
+NEVER = float("-inf")
+
 
 class Command(InstallationCommand):
     help = "Do what the outbox asks for: e-mails, ending mail sessions. Several workers may run."
@@ -55,12 +58,12 @@ class Command(InstallationCommand):
 
     def link_trail(self):
         """Have the trail's new events linked; what is many waits for the next round."""
-        if time.monotonic() - getattr(self, "linked", 0) > LINK_EVERY_SECONDS:
+        if time.monotonic() - getattr(self, "linked", NEVER) > LINK_EVERY_SECONDS:
             self.linked = time.monotonic()
             AuditLink.objects.link()
 
     def tidy(self):
-        if time.monotonic() - getattr(self, "tidied", 0) > TIDY_EVERY_SECONDS:
+        if time.monotonic() - getattr(self, "tidied", NEVER) > TIDY_EVERY_SECONDS:
             self.tidied = time.monotonic()
             Brake.objects.forgotten().delete()
             KnownPlace.objects.forgotten().delete()
