@@ -36,7 +36,9 @@ CRYPTS = {
     "SHA512-CRYPT": re.compile(rf"\$6\$(?:rounds=(?P<rounds>[0-9]+)\$)?{SIGNS}{{0,16}}\${SIGNS}{{86}}"),
     "BLF-CRYPT": re.compile(rf"\$2[aby]\$(?P<cost>[0-9]{{2}})\${SIGNS}{{53}}"),
 }
-ARGON2 = re.compile(r"\$(?P<kind>argon2id?)\$v=19\$m=(?P<m>\d+),t=(?P<t>\d+),p=(?P<p>\d)\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
+ARGON2 = re.compile(
+    r"\$(?P<kind>argon2id?)\$v=19\$m=(?P<memory>[0-9]+),t=(?P<passes>[0-9]+),p=[1-8]\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+)
 
 # Dearer ones would hold up everybody's mail logins, which Dovecot verifies one after the other: a second each at most.
 MOST_ROUNDS = 999_999
@@ -106,7 +108,7 @@ def parted(hashed: str) -> tuple[str, str]:
 
 def self_naming(body: str) -> str:
     if argon := ARGON2.fullmatch(body):
-        memory, passes = int(argon["m"]), int(argon["t"])
+        memory, passes = int(argon["memory"]), int(argon["passes"])
         if memory > MOST_MEMORY_KIB or memory * passes > MOST_WORK_KIB:
             raise too_dear()
         # Argon2id at another cost is what the portal has itself.

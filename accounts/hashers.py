@@ -43,8 +43,8 @@ class PortalArgon2PasswordHasher(Argon2PasswordHasher):
 def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
     """Whether the password is right, and whether its hash should be renewed; one hash of work in every case.
 
-    What is no Argon2id hash (none, unusable, another scheme, damaged) is a wrong password, at the same cost. A hash that
-    was brought along costs its own work besides, until the first login replaces it.
+    What is no Argon2id hash (none, unusable, another scheme, damaged) is a wrong password, at the same cost. A hash
+    that was brought along costs its own work besides, until the first login replaces it.
     """
     hasher = PortalArgon2PasswordHasher()
     encoded = encoded or ""

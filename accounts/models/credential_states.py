@@ -18,7 +18,7 @@ class CredentialState(models.TextChoices):
     ISSUED = "issued", _("given out")
     REISSUED = "reissued", _("given out again")
     LOGGED_IN = "logged_in", _("has logged in")
-    IMPORTED = "imported", _("brought along")
+    IMPORTED = "imported", _("imported")
     CHANGED = "changed", _("changed")
     EXPIRED = "expired", _("expired")
 

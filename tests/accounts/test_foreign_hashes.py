@@ -172,7 +172,7 @@ class TestAPersonWhoBringsAPassword:
 
     def test_can_do_so_only_once_and_never_over_a_password_of_the_portal(self, cast, newcomer):
         unissued = make_mailbox(cast.domain, "otto", password=None).user
-        password, encoded = unissued.draw_initial_password()
+        _password, encoded = unissued.draw_initial_password()
         unissued.issue_initial_password(encoded, by=cast.dvb, issue=0, at=cast.tenant.created_at)
         people = [newcomer, cast.user, unissued]
         before = [User.objects.get(pk=each.pk).password for each in people]
