@@ -113,10 +113,10 @@ def self_naming(body: str) -> str:
             raise too_dear()
         # Argon2id at another cost is what the portal has itself.
         return f"argon2{body}" if argon["kind"] == "argon2id" else PREFIX + body
-    kind = kind_of(body)
-    if not kind:
+    found = next(filter(None, (pattern.fullmatch(body) for pattern in CRYPTS.values())), None)
+    if found is None:
         raise unfit("")
-    limits = CRYPTS[kind].fullmatch(body).groupdict()
+    limits = found.groupdict()
     if int(limits.get("rounds") or 0) > MOST_ROUNDS or int(limits.get("cost") or 0) > MOST_COST:
         raise too_dear()
     return PREFIX + body

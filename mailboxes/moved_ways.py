@@ -31,7 +31,7 @@ class MovedWays:
     def make_aliases(self, aliases: list[PeerAlias], *, tell: Callable):
         asked = Alias.objects.filter(tenant=self.tenant, address__address__in=[alias.address for alias in aliases])
         known = set(asked.values_list("address__address", flat=True))
-        ready = []
+        ready: list[tuple] = []
         for alias in aliases:
             if alias.address in known:
                 self.say(Verdict.THERE, Kind.ALIAS, alias.address)

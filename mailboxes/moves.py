@@ -89,7 +89,8 @@ class Move:
 
     def make_mailboxes(self, boxes: list[tuple[PeerMailbox, Wish]], register: Register) -> dict[str, Mailbox]:
         """Open those that are new; what is there is not changed."""
-        fresh, made = [], {}
+        fresh: list[tuple[PeerMailbox, Wish]] = []
+        made: dict[str, Mailbox] = {}
         for number, (box, wish) in enumerate(boxes, start=1):
             verdict, faults = register.judge(wish, number)
             if verdict == ImportRow.Verdict.NEW:

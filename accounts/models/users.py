@@ -96,10 +96,10 @@ class UserQuerySet(models.QuerySet):
         closing.update(mail_password_enabled=False)
         boxes.filter(opens, mail_password_enabled=False).update(mail_password_enabled=True)
 
-    def bring_passwords(self, hashes: dict[int, str]):
+    def bring_passwords(self, hashes):
         """Give people who never had one the password that they had elsewhere, as `foreign_hashes.stored` says it.
 
-        `hashes` by id. Whose password opens mail programs is decided as for everybody.
+        `hashes` by ids of people. Whose password opens mail programs is decided as for everybody.
         """
         with transaction.atomic():
             people = self.filter(pk__in=hashes).select_for_update(of=("self",))
