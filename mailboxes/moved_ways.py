@@ -10,7 +10,7 @@ from accounts.addresses import normalise_address
 from accounts.models import AuditEvent, Tenant
 
 from .imports import CHUNK, open_aliases
-from .models import MOST_TARGETS, Alias, Domain, Forward, Mailbox
+from .models import MOST_TARGETS, Address, Domain, Forward, Mailbox
 from .models.aliases import no_more_aliases
 from .move_report import Kind, Report, Verdict
 from .peers import PeerAlias, domain_of
@@ -29,8 +29,8 @@ class MovedWays:
         self.report, self.say = report, report.say
 
     def make_aliases(self, aliases: list[PeerAlias], *, tell: Callable):
-        asked = Alias.objects.filter(tenant=self.tenant, address__address__in=[alias.address for alias in aliases])
-        known = set(asked.values_list("address__address", flat=True))
+        open_ones = Address.objects.filter(tenant=self.tenant, kind=Address.Kind.ALIAS, retired_at=None)
+        known = set(open_ones.values_list("address", flat=True))
         ready: list[tuple] = []
         for alias in aliases:
             if alias.address in known:
