@@ -6,6 +6,8 @@ import argon2
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+from . import foreign_hashes
+
 PREFIX = "argon2$argon2id$"
 
 # A hash fills its memory while it is computed: without a limit, a flood of logins multiplies it by the threads.
@@ -41,10 +43,16 @@ class PortalArgon2PasswordHasher(Argon2PasswordHasher):
 def verify(password: str, encoded: str | None) -> tuple[bool, bool]:
     """Whether the password is right, and whether its hash should be renewed; one hash of work in every case.
 
-    What is no Argon2id hash (none, unusable, another scheme, damaged) is a wrong password, at the same cost.
+    What is no Argon2id hash (none, unusable, another scheme, damaged) is a wrong password, at the same cost. A hash
+    that was brought along costs its own work besides, until the first login replaces it.
     """
     hasher = PortalArgon2PasswordHasher()
     encoded = encoded or ""
+    if foreign_hashes.is_foreign(encoded):
+        hasher.encode("", hasher.salt())
+        with _slots:
+            correct = foreign_hashes.matches(password, encoded)
+        return correct, correct
     try:
         if not encoded.startswith(PREFIX):
             raise argon2.exceptions.InvalidHashError

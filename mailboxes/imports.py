@@ -1,6 +1,7 @@
 """Imports of mailboxes: a file's rows as they are judged, and the worker's part, which makes them true."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -146,6 +147,36 @@ def open_mailboxes(tenant: Tenant, domains: dict[str, int], wishes: list[Wish], 
     AuditEvent.objects.bulk_create(created(people, boxes, led, by))
     plan_anew()
     return boxes
+
+
+def open_aliases(
+    tenant: Tenant, domains: dict[str, int], asked: list[tuple[str, date | None, dict[str, int]]], *, by
+) -> list[Alias]:
+    """Alias addresses as `open_shared` makes them, each with its last day and the mailboxes that receive, by address.
+
+    One mailbox may send as its alias, of several none until it is said. What is asked for was judged.
+    """
+    addresses = new_addresses(tenant, domains, [address for address, _day, _to in asked], Address.Kind.ALIAS)
+    aliases = Alias.objects.bulk_create(
+        Alias(tenant=tenant, address=address, valid_until=last_day)
+        for address, (_address, last_day, _to) in zip(addresses, asked, strict=True)
+    )
+    pairs = [(alias, to) for alias, (_address, _day, to) in zip(aliases, asked, strict=True)]
+    AliasTarget.objects.bulk_create(
+        AliasTarget(tenant=tenant, alias=alias, mailbox_id=box, may_send=len(to) == 1)
+        for alias, to in pairs
+        for box in to.values()
+    )
+    draft, deed = AuditEvent.objects.draft, AuditEvent.Deed.CREATED
+    AuditEvent.objects.bulk_create(draft(deed, alias, by=by, new=terms_of(alias, [*to])) for alias, to in pairs)
+    plan_anew()
+    return aliases
+
+
+def terms_of(alias: Alias, to: list[str]) -> dict:
+    """What `Alias.terms` says, of one that was just made."""
+    may_send = to if len(to) == 1 else []
+    return {"target": to, "may_send": may_send, "valid_until": str(alias.valid_until or "")}
 
 
 def plan_anew():

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import display_address
 from accounts.admin import shown_time
 from accounts.exports import Exported
-from accounts.models import User, coverage
+from accounts.models import CredentialState, User, coverage
 
 from .departure_admin import DepartureRooms
 from .forms import FunctionChangeForm, FunctionCreateForm, MailboxChangeForm, MailboxCreateForm, RenameForm
@@ -174,6 +174,8 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
 
     @admin.display(description=_("last password change"))
     def changed(self, obj):
+        if obj.user.credential_state == CredentialState.IMPORTED:
+            return gettext("not yet; brought along on %(time)s") % {"time": shown_time(obj.user.password_imported_at)}
         return shown_time(obj.user.password_changed_at)
 
     @admin.display(description=_("second factor"))

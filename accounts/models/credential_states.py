@@ -18,6 +18,7 @@ class CredentialState(models.TextChoices):
     ISSUED = "issued", _("given out")
     REISSUED = "reissued", _("given out again")
     LOGGED_IN = "logged_in", _("has logged in")
+    IMPORTED = "imported", _("imported")
     CHANGED = "changed", _("changed")
     EXPIRED = "expired", _("expired")
 
@@ -29,14 +30,21 @@ def rows_in(state: CredentialState, person="") -> Q:
     used = Q(**{f"{person}initial_used_at__isnull": False})
     again = Q(**{f"{person}initial_issues__gt": 1})
     own = {f"{person}initial_password": False, f"{person}is_function": False}
+    never_changed = {**own, f"{person}password_changed_at": None}
     return {
-        CredentialState.CREATED: Q(**own, **{f"{person}password_changed_at": None}),
+        CredentialState.CREATED: Q(**never_changed, **{f"{person}password_imported_at": None}),
         CredentialState.ISSUED: lasts & ~used & ~again,
         CredentialState.REISSUED: lasts & ~used & again,
         CredentialState.LOGGED_IN: lasts & used,
+        CredentialState.IMPORTED: Q(**never_changed, **{f"{person}password_imported_at__isnull": False}),
         CredentialState.CHANGED: Q(**own, **{f"{person}password_changed_at__isnull": False}),
         CredentialState.EXPIRED: Q(**initial) & ~Q(**{f"{person}initial_expires_at__gt": timezone.now()}),
     }[state]
+
+
+def has_own_password() -> Q:
+    """People who chose a password here, or brought one along; they may hold an initial one again by now."""
+    return Q(password_changed_at__isnull=False) | Q(password_imported_at__isnull=False)
 
 
 def unchanged(person="") -> Q:

@@ -78,6 +78,7 @@ class AuditEvent(models.Model):
         DELETED = "deleted", _("deleted")
         CREDENTIALS_ISSUED = "credentials_issued", _("credentials given out")
         PASSWORD_CHANGED = "password_changed", _("password changed")
+        PASSWORD_IMPORTED = "password_imported", _("password brought along from another installation")
         FACTOR_ADDED = "factor_added", _("second factor added")
         FACTOR_REMOVED = "factor_removed", _("second factor removed")
         FACTORS_REMOVED = "factors_removed", _("all second factors removed")

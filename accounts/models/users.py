@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.hashers import make_password, verify_password
+from django.contrib.auth.hashers import make_password
 from django.db import models, transaction
 from django.db.models import Exists, F, Func, OuterRef, Q
 from django.utils import timezone
@@ -12,12 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from ..addresses import display_address, normalise_address
 from ..emails import tell
+from ..foreign_hashes import scheme_of
+from ..hashers import verify
 from ..names import validate_name
 from ..passwords import PasswordContext, Rule, generate_initial_password
 from ..sorting import SortKey
 from ..wall import EVERYBODY
-from .credential_states import CredentialState
+from .credential_states import CredentialState, has_own_password
 from .outbox import OutboxMessage
+from .tenants import Tenant
 from .trail import AuditEvent
 
 # For staff, who have no tenant to say otherwise.
@@ -67,8 +70,8 @@ class UserQuerySet(models.QuerySet):
 
     def needing_identity_check(self) -> set[int]:
         """Ids of those who had a password of their own already, or asked for new credentials from outside."""
-        had_one, asks = Q(password_changed_at__isnull=False), Q(recovery_requests__outcome="open")
-        return set(self.filter(had_one | asks).values_list("pk", flat=True))
+        asks = Q(recovery_requests__outcome="open")
+        return set(self.filter(has_own_password() | asks).values_list("pk", flat=True))
 
     def helpers_of(self, person):
         """Who may give a person new credentials: the tenant's DVBs a mailbox user, staff everybody else."""
@@ -86,13 +89,29 @@ class UserQuerySet(models.QuerySet):
         Closed by an initial password, by the tenant's wish and by a second factor, which no mail program asks for.
         """
         boxes = self.filter(area=User.Area.MAILBOX)
-        chosen = Q(initial_password=False, password_changed_at__isnull=False)
-        wanted = Q(tenant__app_passwords_from=None) | Q(tenant__app_passwords_from__gt=timezone.localdate())
-        opens = chosen & wanted & ~_has_factor()
+        chosen = Q(initial_password=False) & has_own_password()
+        # Named by a subquery: an UPDATE that joins is written as one of the table with itself, and planned badly.
+        wanted = Tenant.objects.filter(Q(app_passwords_from=None) | Q(app_passwords_from__gt=timezone.localdate()))
+        opens = chosen & Q(tenant__in=wanted) & ~_has_factor()
         closing = boxes.filter(mail_password_enabled=True).exclude(opens)
         OutboxMessage.objects.end_mail_sessions(closing.values_list("address", flat=True))
         closing.update(mail_password_enabled=False)
         boxes.filter(opens, mail_password_enabled=False).update(mail_password_enabled=True)
+
+    def bring_passwords(self, hashes):
+        """Give people who never had one the password that they had elsewhere, as `foreign_hashes.stored` says it.
+
+        `hashes` by ids of people. Whose password opens mail programs is decided as for everybody.
+        """
+        with transaction.atomic():
+            people = self.filter(pk__in=hashes).select_for_update(of=("self",))
+            fresh = list(people.filter(initial_issues=0, password_changed_at=None, password_imported_at=None))
+            for person in fresh:
+                person.password, person.password_imported_at = hashes[person.pk], timezone.now()
+            self.bulk_update(fresh, ["password", "password_imported_at"], batch_size=500)
+            draft, deed = AuditEvent.objects.draft, AuditEvent.Deed.PASSWORD_IMPORTED
+            AuditEvent.objects.bulk_create(draft(deed, each, new={"kind": scheme_of(each.password)}) for each in fresh)
+            self.filter(pk__in=hashes).settle_mail_passwords()
 
     def at_login(self, area, address):
         """The account behind a login form's area and canonical address, whatever its tenant."""
@@ -155,6 +174,8 @@ class User(AbstractBaseUser):
     # Of a mailbox for a purpose: nobody logs in as it, its members open it with app passwords of their own.
     is_function = models.BooleanField(_("for a purpose"), default=False, db_default=False, editable=False)
     password_changed_at = models.DateTimeField(_("last password change"), null=True, editable=False)
+    # Of a password that came from another installation, as a hash that nobody here has judged.
+    password_imported_at = models.DateTimeField(_("password brought along"), null=True, editable=False)
     initial_password = models.BooleanField(_("still the initial password"), default=False, editable=False)
     initial_issued_at = models.DateTimeField(_("given out on"), null=True, editable=False)
     initial_expires_at = models.DateTimeField(_("valid until"), null=True, editable=False)
@@ -265,12 +286,19 @@ class User(AbstractBaseUser):
     @property
     def credential_state(self) -> CredentialState:
         if not self.initial_password:
-            return CredentialState.CHANGED if self.password_changed_at else CredentialState.CREATED
+            if self.password_changed_at:
+                return CredentialState.CHANGED
+            return CredentialState.IMPORTED if self.password_imported_at else CredentialState.CREATED
         if self.initial_expires_at is None or self.initial_expires_at <= timezone.now():
             return CredentialState.EXPIRED
         if self.initial_used_at:
             return CredentialState.LOGGED_IN
         return CredentialState.REISSUED if self.initial_issues > 1 else CredentialState.ISSUED
+
+    @property
+    def password_set_at(self) -> datetime | None:
+        """Since when the person has a password of their own, chosen here or brought along."""
+        return self.password_changed_at or self.password_imported_at
 
     @property
     def password_rule(self) -> Rule:
@@ -318,7 +346,7 @@ class User(AbstractBaseUser):
         recovery address, app passwords, known places, and a removal of factors that waits for an objection.
         Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
         """
-        reached, had_one = self.reached_at, self.password_changed_at is not None
+        reached, had_one = self.reached_at, self.password_set_at is not None
         with transaction.atomic():
             self._swap(
                 User.objects.filter(pk=self.pk, initial_issues=issue),
@@ -412,7 +440,7 @@ class User(AbstractBaseUser):
             self.password = encoded
 
     def is_current_password(self, password: str) -> bool:
-        return verify_password(password, self.password)[0]
+        return verify(password, self.password)[0]
 
     def lock(self, *, by, reason=""):
         """No sign-in to portal or mail; mail is still received, open sessions end."""

@@ -290,7 +290,7 @@ class MailLoginQuerySet(TenantScopedQuerySet["MailLogin"]):
     def since_password(self, user) -> Reached:
         """When a person's mail program last got through with the password that they have now."""
         # Before the first change no mail program gets through.
-        rows = self.filter(mailbox__user=user, at__gte=user.password_changed_at or timezone.now())
+        rows = self.filter(mailbox__user=user, at__gte=user.password_set_at or timezone.now())
         times = {row.service: row.at for row in rows}
         received = [times[service] for service in (MailLogin.Service.IMAP, MailLogin.Service.POP3) if service in times]
         return Reached(receiving=max(received, default=None), sending=times.get(MailLogin.Service.SMTP))

@@ -17,12 +17,12 @@ ENDS = {"never set": None, "over": -HOUR, "soon": 3 * DAY - HOUR, "later": 3 * D
 def people(cast):
     """A mailbox user for each combination that the columns can have."""
     now, found = timezone.now(), {}
-    choices = product((True, False), ENDS, (None, now), (0, 1, 2), (None, now))
-    for number, (initial, end, used, issues, changed) in enumerate(choices):
+    choices = product((True, False), ENDS, (None, now), (0, 1, 2), (None, now), (None, now))
+    for number, (initial, end, used, issues, changed, imported) in enumerate(choices):
         person = User.objects.create_person(role="user", address=f"u{number}@musterdomain.de", tenant=cast.tenant)
         person.initial_password, person.initial_used_at, person.initial_issues = initial, used, issues
         person.initial_expires_at = now + ENDS[end] if ENDS[end] else None
-        person.password_changed_at = changed
+        person.password_changed_at, person.password_imported_at = changed, imported
         person.save()
         found[person] = end
     return found
