@@ -10,6 +10,7 @@ from django.utils.translation import gettext, ngettext
 from accounts.models import RecoveryRequest, Tenant, User
 
 from .list_filters import NEARLY_FULL
+from .models import Forward
 
 # From then on who has no second factor is reminded by people, not by a chart.
 SOON = timedelta(days=30)
@@ -45,6 +46,17 @@ def request_tasks(viewer) -> list[Task]:
         else gettext("The DVB gives out new credentials, or dismisses the request.")
     )
     url = reverse("desk:accounts_recoveryrequest_changelist", query={"outcome__exact": RecoveryRequest.Outcome.OPEN})
+    return [Task(number, word, advice, url)] if number else []
+
+
+def forward_tasks(viewer) -> list[Task]:
+    """Forwards out of the house that wait for the DVB."""
+    if viewer.tenant.forwards_outside != Tenant.ForwardsOutside.APPROVAL:
+        return []
+    number = Forward.objects.visible_to(viewer).waiting_for_approval().count()
+    word = ngettext("forward waits for your approval", "forwards wait for your approval", number)
+    advice = gettext("Somebody wants mail to be sent on to an address elsewhere. Approve it, or refuse it.")
+    url = reverse("desk:mailboxes_forward_changelist", query={"state": Forward.State.UNAPPROVED})
     return [Task(number, word, advice, url)] if number else []
 
 

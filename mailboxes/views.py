@@ -8,7 +8,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import role_required
@@ -142,15 +141,3 @@ def help_page(request):
     viewer = request.user
     servers = ServerAddress.objects.effective_for_tenant(viewer.tenant_id if viewer.is_authenticated else None)
     return render(request, "mailboxes/help.html", {"servers": servers})
-
-
-@role_required(User.Role.USER)
-@require_safe
-def forwards(request):
-    context = {
-        "title": _("Forwarding"),
-        "text": _(
-            "Here you will choose addresses that receive your mail too. Until then all mail stays in your mailbox."
-        ),
-    }
-    return render(request, "coming.html", context)
