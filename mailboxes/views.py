@@ -18,6 +18,7 @@ from accounts.wall import everybody, show
 
 from . import mobileconfig
 from .models import AliasTarget, Mailbox, MailLogin, ServerAddress
+from .models.forwards import with_held_forwards
 from .setup import setup_for
 
 SHOWN_LOGINS = 10
@@ -34,7 +35,7 @@ def start(request):
 
 
 def startseite(request):
-    mailbox = own_mailbox(request, Mailbox.objects.with_own_aliases())
+    mailbox = own_mailbox(request, with_held_forwards(Mailbox.objects.with_own_aliases()))
     context = {
         "mailbox": mailbox,
         "person": request.user,

@@ -224,10 +224,6 @@ class Forward(models.Model):
         shown = {name: formats.date_format(day) if day else "" for name, day in days.items()}
         return words.get((self.State(self.state), bool(self.valid_until)), self.State(self.state).label) % shown
 
-    @property
-    def may_mail_link(self) -> bool:
-        return self.state == self.State.UNCONFIRMED
-
     def record(self, *, by, old=None, new=None):
         """Write into the mailbox's trail, so that it stays together when the forward is gone."""
         AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self.mailbox, by=by, old=old, new=new, label=self.way)
@@ -425,6 +421,12 @@ class ForwardRefusal(models.Model):
     @staticmethod
     def digest_of(target: str) -> str:
         return keyed("no forwards", without_tag(target))
+
+
+def with_held_forwards(mailboxes):
+    """With `forwards_held`, whether some wait for their owner since a new password."""
+    held = Forward.objects.filter(mailbox=OuterRef("pk"), held_at__isnull=False)
+    return mailboxes.annotate(forwards_held=Exists(held))
 
 
 def hold_all(person):
