@@ -72,7 +72,7 @@ class ForwardRoom(Exported, SearchedByWords, ScopedAdmin):
             gettext("State"): self.state_text,
             gettext("First day"): lambda row: day_shown(row.valid_from),
             gettext("Last day"): lambda row: day_shown(row.valid_until),
-            gettext("Copy in the mailbox"): lambda row: self.copy(row),
+            gettext("Copy in the mailbox"): self.copy,
             gettext("Confirmed"): lambda row: shown_time(row.confirmed_at),
             gettext("Approved"): lambda row: shown_time(row.approved_at),
             gettext("Created"): lambda row: shown_time(row.created_at),

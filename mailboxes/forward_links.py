@@ -9,7 +9,9 @@ from .models import Forward
 
 def mail_link(number: int):
     """Draw the link and send it to the target; nothing where that is confirmed, has ended or was done just now."""
-    rows = Forward.objects.filter(pk=number, confirmed_at=None).select_related("mailbox__address", "mailbox__user__tenant")
+    rows = Forward.objects.filter(pk=number, confirmed_at=None).select_related(
+        "mailbox__address", "mailbox__user__tenant"
+    )
     forward = rows.first()
     if forward is None or forward.link_was_just_mailed:
         return

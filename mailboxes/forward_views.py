@@ -47,7 +47,9 @@ def forward_new(request):
     bound = request.method == "POST"
     form = ForwardNewForm(request.POST if bound else None, mailbox=mailbox, viewer=request.user)
     if bound and form.is_valid():
-        messages.success(request, _("The forward to %s is set up. We have sent you an e-mail about it.") % form.forward)
+        messages.success(
+            request, _("The forward to %s is set up. We have sent you an e-mail about it.") % form.forward
+        )
         return redirect("forwards")
     context = {"form": form, "mailbox": mailbox, "rule": mailbox.tenant.forwards_outside}
     return render(request, "mailboxes/forward_new.html", context, status=422 if bound else 200)
@@ -107,7 +109,7 @@ def forward_copy(request):
 
 
 def done(request, deed, text):
-    """Do what a button asks for and go back to the list, where it says what came of it; who only looks is led there."""
+    """Do what a button asks for and say on the list what came of it; who only looks is led there."""
     if request.method == "POST":
         try:
             deed()

@@ -131,8 +131,8 @@ class Settings:
     message_size_limit: int = 52_428_800
     #: how mail to other systems leaves, as Postfix's default_transport
     default_transport: str = "smtp"
-    #: domain of the addresses that foreign senders get where their mail is forwarded to other systems (SRS). It needs an
-    #: MX and an SPF record that name these servers. Empty: such mail keeps its sender, which many systems then refuse.
+    #: domain of the addresses that foreign senders get where their mail is forwarded to other systems (SRS); it needs
+    #: an MX and an SPF record that name these servers. Empty: such mail keeps its sender, which many systems refuse.
     srs_domain: str = ""
     #: key that signs them: bounces find back for three weeks, as long as it stays the same
     srs_secret: str = field(default="", repr=False)
@@ -143,7 +143,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if name.endswith(("_password", "_api_key", "_pepper")) or name == "srs_secret" and value:
+            if name.endswith(("_password", "_api_key", "_pepper")) or (name == "srs_secret" and value):
                 if not SECRET.fullmatch(value):
                     raise SettingsError(f"{name}: use only ASCII letters, digits and any of _ . ~ -")
             elif isinstance(value, str) and not PLAIN.fullmatch(value):

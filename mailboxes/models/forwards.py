@@ -64,7 +64,9 @@ class ForwardQuerySet(TenantScopedQuerySet["Forward"]):
     def by_link(self, token: str) -> "Forward | None":
         """What a mailed link stands for: to be confirmed in time, or to be ended for as long as it lasts."""
         in_time = Q(confirmed_at__isnull=False) | Q(link_expires_at__gt=timezone.now())
-        found = self.filter(in_time, link_hash=digest(token)).select_related("mailbox__address", "mailbox__user__tenant")
+        found = self.filter(in_time, link_hash=digest(token)).select_related(
+            "mailbox__address", "mailbox__user__tenant"
+        )
         return found.first()
 
     def matching(self, word: str):
@@ -248,7 +250,7 @@ class Forward(models.Model):
             self.approved_at, self.approved_by = timezone.now(), by
 
     def check_way(self) -> str:
-        """The state of a stored forward, asked while `hold_ways` holds; raises ValidationError where it leads wrong."""
+        """The state of a stored forward, asked under `hold_ways`; raises ValidationError where it leads wrong."""
         back = Func(
             F("mailbox"), F("target"), function="mailboxes_forward_circles", output_field=models.BooleanField()
         )
@@ -256,7 +258,9 @@ class Forward(models.Model):
         state, circles = rows.values_list("state", "circles").get(pk=self.pk)
         if circles:
             raise ValidationError(
-                _("Mail to this address comes back to the mailbox itself, directly or by other forwards. Choose another."),
+                _(
+                    "Mail to this address comes back to the mailbox itself, at once or by others. Choose another one."
+                ),
                 code="circle",
             )
         if state == self.State.NOWHERE:
@@ -431,7 +435,9 @@ def with_held_forwards(mailboxes):
 
 def hold_all(person):
     """After a new password: whoever knew the old one may have set forwards up, so the owner looks at them first."""
-    rows = list(Forward.objects.filter(mailbox__user=person, is_on=True, held_at=None).select_related("mailbox__address"))
+    rows = list(
+        Forward.objects.filter(mailbox__user=person, is_on=True, held_at=None).select_related("mailbox__address")
+    )
     if not rows:
         return
     with transaction.atomic():

@@ -164,7 +164,8 @@ class TestANewOne:
             '"a"@b.example', "|cmd@b.example", "|/bin/sh", "/etc/passwd", "/file@b.example", ":include:/etc/passwd",
             ":include:/x@b.example", "host!user@b.example", "user%host@b.example", "a@[192.0.2.1]", "a@192.0.2.1",
             "a@b.example c@d.example", "<a@b.example>", "a@b@c.example", "a@localhost", "a@b.example;c@d.example",
-            "a@b\u2028.example", "ä@b.example", f"{'a' * 65}@b.example", "@b.example", "(x)a@b.example", "a\\@b.example",
+            "a@b\u2028.example", "ä@b.example", f"{'a' * 65}@b.example", "@b.example",
+            "(x)a@b.example", "a\\@b.example",
         ],
     )  # fmt: skip
     def test_is_one_plain_address_or_nothing(self, portal, target):
@@ -189,9 +190,9 @@ class TestANewOne:
             assert f"at most {allowed} forwards" in portal.post(NEW, {"target": OUTSIDE}).content.decode()
         assert len(in_force(cast.mailbox)) == MOST_FORWARDS
 
-    @pytest.mark.parametrize("target", ["niemand@musterdomain.de", "nobody+tag@musterdomain.de", "postmaster@musterdomain.de"])
-    def test_into_nothing_is_refused(self, portal, target):
-        answer = portal.post(NEW, {"target": target})
+    @pytest.mark.parametrize("name", ["niemand", "nobody+tag", "postmaster"])
+    def test_into_nothing_is_refused(self, portal, name):
+        answer = portal.post(NEW, {"target": f"{name}@musterdomain.de"})
         assert answer.status_code == 422 and not Forward.objects.exists()
 
     def test_twice_or_with_days_in_a_wrong_order_is_refused(self, portal, cast, erika):
@@ -301,7 +302,9 @@ class TestTheLink:
         for mailbox in (cast.mailbox, erika, tina):
             opened(mailbox, OUTSIDE)
         with pytest.raises(LimitReached):
-            opened(cast.other_mailbox, OUTSIDE.upper().replace("EXAMPLE.ORG", "example.org").replace("PRIVAT", "privat"))
+            opened(
+                cast.other_mailbox, OUTSIDE.upper().replace("EXAMPLE.ORG", "example.org").replace("PRIVAT", "privat")
+            )
 
     def test_declines_and_ends_it(self, client, forward):
         link = mailed_link()
@@ -324,7 +327,7 @@ class TestTheLink:
         assert client.post(link, {"answer": "never"}).status_code == 200
         assert not Forward.objects.exists()
         for mailbox in (cast.mailbox, tina):
-            with pytest.raises(ValidationError, match="wants no forwarded mail|keine weitergeleiteten"):
+            with pytest.raises(ValidationError, match=r"no forwarded mail|keine weitergeleiteten"):
                 opened(mailbox, OUTSIDE.replace("max@", "Max+x@"))
 
     def test_with_another_answer_changes_nothing(self, client, forward):
@@ -390,12 +393,18 @@ class TestAfterANewPassword:
         first = opened(cast.mailbox, erika)
         cast.user.recovery_addresses.create(user=cast.user, address="m@elsewhere.example", verified_at=timezone.now())
         token = cast.user.password_resets.draw(cast.user)
-        new = {"new_password": "Neun Zebras 8 laufen!", "repeated_password": "Neun Zebras 8 laufen!", "keep_programs": "on"}
+        new = {
+            "new_password": "Neun Zebras 8 laufen!",
+            "repeated_password": "Neun Zebras 8 laufen!",
+            "keep_programs": "on",
+        }
         assert client.post(f"/passwort/neu/{token}/", new).status_code == 302
         assert (state(first), in_force(cast.mailbox)) == ("held", [])
         assert told("forwards are stopped") or told("Weiterleitungen sind angehalten")
         client.force_login(cast.user.__class__.objects.get(pk=cast.user.pk))
-        assert "weiterleitungen" in client.get("/").content.decode().partition("notice-warning")[2].partition("</div>")[0]
+        assert (
+            "weiterleitungen" in client.get("/").content.decode().partition("notice-warning")[2].partition("</div>")[0]
+        )
         assert client.post(path(first, "fortsetzen/")).url == LIST
         assert in_force(cast.mailbox) == [str(erika)]
         assert "notice-warning" not in client.get("/").content.decode()
@@ -487,7 +496,10 @@ def test_the_script_of_a_mailbox_is_told_of_those_in_force_and_of_no_other(cast)
         for name in ("anna", "bert", "carl"):
             opened(cast.mailbox, make_mailbox(cast.domain, name))
         opened(cast.mailbox, OUTSIDE)
-        waiting, off, early = opened(cast.mailbox, "w@example.org"), *Forward.objects.filter(target__in=["bert@musterdomain.de", "carl@musterdomain.de"])
+        waiting, off, early = (
+            opened(cast.mailbox, "w@example.org"),
+            *Forward.objects.filter(target__in=["bert@musterdomain.de", "carl@musterdomain.de"]),
+        )
         off.switch(False, by=cast.user)
         early.change(is_on=True, valid_from=day(1), valid_until=None, by=cast.user)
         Forward.objects.filter(target=OUTSIDE).update(confirmed_at=timezone.now())

@@ -100,4 +100,6 @@ class Outside(socketserver.ThreadingTCPServer):
                 if found := next(filter(wanted, self.arrived), None):
                     return found
                 if not self._came.wait(deadline - time.monotonic()):
-                    raise AssertionError(f"not among what arrived outside: {[(m.sender, m.recipients) for m in self.arrived]}")
+                    raise AssertionError(
+                        f"not among what arrived outside: {[(m.sender, m.recipients) for m in self.arrived]}"
+                    )

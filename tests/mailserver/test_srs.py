@@ -1,4 +1,4 @@
-"""Forwarded mail on its way, by the real servers: to mailboxes here as it is, to other systems with a sender of ours."""
+"""Forwarded mail on its way, by the real servers: inside as it is, to other systems with a sender of ours."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class TestTheEnvelopeOfForwardedMail:
         send_on(srs, message(STRANGER, ANNA, "weiter", X_KSC_Spam_Score="1.00"), STRANGER, FRIEND)
         arrived = outside(srs, "weiter")
         assert arrived.recipients == (FRIEND,)
-        assert arrived.sender.startswith("SRS0=") and arrived.sender.endswith("=example.org=max.mustermann@srs.hoster.example")
+        assert arrived.sender.startswith("SRS0=") and arrived.sender.endswith(
+            "=example.org=max.mustermann@srs.hoster.example"
+        )
         assert b"X-KSC-Spam-Score: 1.00" in arrived.text and f"From: {STRANGER}".encode() in arrived.text
 
     def test_stays_as_it_is_for_a_mailbox_here(self, srs: Running) -> None:
