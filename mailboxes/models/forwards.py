@@ -258,9 +258,7 @@ class Forward(models.Model):
         state, circles = rows.values_list("state", "circles").get(pk=self.pk)
         if circles:
             raise ValidationError(
-                _(
-                    "Mail to this address comes back to the mailbox itself, at once or by others. Choose another one."
-                ),
+                _("Mail to this address would come back here, at once or by other forwards. Choose another one."),
                 code="circle",
             )
         if state == self.State.NOWHERE:
