@@ -52,7 +52,7 @@ class HouseFilter(admin.SimpleListFilter):
 class ForwardRoom(Exported, SearchedByWords, ScopedAdmin):
     """What both lists of forwards say of each."""
 
-    list_display = ("target_shown", "mailbox_shown", "name", "state_text", "created_at")
+    list_display = ("target_shown", "mailbox_shown", "name", "state_text")
     list_display_links = ("target_shown",)
     list_filter: tuple = (StateFilter,)
     search_fields = ("target",)

@@ -399,6 +399,7 @@ class ForwardRefusalQuerySet(models.QuerySet["ForwardRefusal"]):
     def refuse(self, target: str):
         """Note that the owner of an address is never to be asked again; whatever leads there ends, of all tenants."""
         with transaction.atomic():
+            hold_ways()
             self.get_or_create(digest=ForwardRefusal.digest_of(target))
             rows = Forward.objects.outside().filter(target__iexact=target)
             for row in rows.select_related("mailbox__address", "mailbox__user"):
