@@ -3,7 +3,7 @@
 from .charts import charts_of
 from .desk_search import sees_mailboxes
 from .figures import contract_figures, people_figures
-from .todo import forward_tasks, request_tasks, tasks_of
+from .todo import request_tasks, tasks_of
 
 
 def overview(request, site) -> dict:
@@ -13,7 +13,7 @@ def overview(request, site) -> dict:
         return {"tasks": tasks}
     people, contract, tenant = people_figures(request.user), contract_figures(request.user), request.user.tenant
     return {
-        "tasks": tasks + forward_tasks(request.user) + tasks_of(people, contract, tenant),
+        "tasks": tasks + tasks_of(people, contract, tenant),
         "charts": charts_of(people, contract, tenant),
         "first_steps": not people["mailboxes"],
     }

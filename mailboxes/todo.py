@@ -10,7 +10,6 @@ from django.utils.translation import gettext, ngettext
 from accounts.models import RecoveryRequest, Tenant, User
 
 from .list_filters import NEARLY_FULL
-from .models import Forward
 
 # From then on who has no second factor is reminded by people, not by a chart.
 SOON = timedelta(days=30)
@@ -32,7 +31,7 @@ def mailboxes_where(**filters) -> str:
 
 def tasks_of(people, contract, tenant) -> list[Task]:
     """The DVB's work, the most pressing first."""
-    found = [expired(people), nearly_full(contract), ending(people), created(people)]
+    found = [expired(people), waiting_forwards(contract), nearly_full(contract), ending(people), created(people)]
     return [task for task in (*found, without_factor(people, tenant), unchanged(people)) if task.number]
 
 
@@ -49,15 +48,11 @@ def request_tasks(viewer) -> list[Task]:
     return [Task(number, word, advice, url)] if number else []
 
 
-def forward_tasks(viewer) -> list[Task]:
-    """Forwards out of the house that wait for the DVB."""
-    if viewer.tenant.forwards_outside != Tenant.ForwardsOutside.APPROVAL:
-        return []
-    number = Forward.objects.visible_to(viewer).waiting_for_approval().count()
+def waiting_forwards(contract):
+    number = contract["waiting_forwards"]
     word = ngettext("forward waits for your approval", "forwards wait for your approval", number)
     advice = gettext("Somebody wants mail to be sent on to an address elsewhere. Approve it, or refuse it.")
-    url = reverse("desk:mailboxes_forward_changelist", query={"state": Forward.State.UNAPPROVED})
-    return [Task(number, word, advice, url)] if number else []
+    return Task(number, word, advice, reverse("desk:mailboxes_forward_changelist", query={"state": "unapproved"}))
 
 
 def expired(people):

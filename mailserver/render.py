@@ -50,12 +50,14 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def render(settings: Settings, out: Path) -> None:
-    """Write `postfix/`, `dovecot/` and `rspamd/` into `out`; needs root and the servers' groups for the secrets."""
+    """Write `postfix/`, `dovecot/`, `rspamd/` and, with an SRS domain, `postsrsd/` into `out`; needs root and the servers' groups for the secrets."""
     if not settings.tls_certificate:
         raise SettingsError("tls_certificate and tls_key: the servers cannot do without")
     values = variables(settings)
     for template in sorted(path for path in TEMPLATES.rglob("*") if path.is_file()):
         name = template.relative_to(TEMPLATES)
+        if name.parts[0] == "postsrsd" and not settings.srs_domain:
+            continue
         text = VARIABLE.sub(lambda match: values[match[1]], template.read_text())
         _write(out / name, text, *_permissions(name))
     if not settings.use_dns:
