@@ -219,7 +219,10 @@ class PolicyDesk(ScopedAdmin):
 
     viewers = changers = (User.Role.DVB,)
     form = PolicyForm
-    fields = ("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_from")
+    fields = (
+        *("second_factor", "second_factor_from", "factor_removal_hours", "app_passwords_from"),
+        "forwards_outside",
+    )
 
     def save_model(self, request, obj, form, change):
         self.save_form_of(obj, form, change)

@@ -141,6 +141,7 @@ class TenantForm(RulesForm):
             *("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb"),
             *("initial_password_days", "password_rule", "second_factor", "second_factor_from"),
             *("factor_removal_hours", "app_passwords_from"),
+            *("forwards_outside", "max_forwards"),
             *("support_email", "support_phone", "accent"),
         )
 

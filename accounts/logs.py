@@ -3,7 +3,7 @@
 import logging
 import re
 
-SECRET_LINKS = re.compile(r"(/(?:passwort/neu|wiederherstellung/bestaetigen)/)[^/\s]+")
+SECRET_LINKS = re.compile(r"(/(?:passwort/neu|wiederherstellung/bestaetigen|weiterleitungen/bestaetigen)/)[^/\s]+")
 
 
 class WithoutSecretLinks(logging.Filter):

@@ -220,6 +220,7 @@ OUTBOX_HANDLERS = {
     "prove_domain": "mailboxes.proof.look_again",
     "import_mailboxes": "mailboxes.imports.carry_out",
     "forget_import": "mailboxes.imports.forget",
+    "forward_link": "mailboxes.forward_links.mail_link",
     "delete_mailbox": "mailboxes.deletion.delete_due",
     "remove_factors": "accounts.factor_removal.carry_out",
     "announce_app_passwords": "accounts.policy.announce_app_passwords",
@@ -227,8 +228,10 @@ OUTBOX_HANDLERS = {
 }
 # Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
 AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]
-# What else the worker forgets from time to time.
-TIDIED = ["mailboxes.models.forget_long_gone"]
+# Called so after every reset, and when credentials are given out anew: what the owner has to look at first.
+HELD_AFTER_PASSWORD_RESET = ["mailboxes.models.forwards.hold_all"]
+# What else the worker forgets, or looks after, from time to time.
+TIDIED = ["mailboxes.models.forget_long_gone", "mailboxes.models.forwards.tell_stopped"]
 # Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
 LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
 # The resolver that is asked about domains, as address:port; empty: the machine's own.

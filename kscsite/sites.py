@@ -13,9 +13,20 @@ from mailboxes.deputy_admin import DeputyDesk
 from mailboxes.desk_search import search, sees_mailboxes
 from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
+from mailboxes.forward_admin import ForwardDesk, OutsideForwardDesk
 from mailboxes.import_admin import ImportDesk
 from mailboxes.mailbox_admin import MailboxDesk
-from mailboxes.models import Alias, DeletedMailbox, Domain, DomainRequest, Import, Mailbox, ServerAddress
+from mailboxes.models import (
+    Alias,
+    DeletedMailbox,
+    Domain,
+    DomainRequest,
+    Forward,
+    Import,
+    Mailbox,
+    OutsideForward,
+    ServerAddress,
+)
 from mailboxes.people_admin import ColleagueAdmin
 from mailboxes.recovery_admin import RecoveryRequestAdmin, RecoveryRequestDesk
 from mailboxes.request_admin import DomainRequestAdmin, DomainRequestDesk
@@ -53,6 +64,8 @@ desk = Desk(name="desk")
 desk.register(Mailbox, MailboxDesk)
 desk.register(Import, ImportDesk)
 desk.register(Alias, AliasDesk)
+desk.register(Forward, ForwardDesk)
+desk.register(OutsideForward, OutsideForwardDesk)
 desk.register(Domain, DomainDesk)
 desk.register(DomainRequest, DomainRequestDesk)
 desk.register(Deputy, DeputyDesk)

@@ -79,6 +79,8 @@ def servers(cluster: Cluster, pepper: str) -> Iterator[Servers]:
         database_name=gate.database,
         doveadm_api_key=key,
         app_password_pepper=pepper,
+        srs_domain="srs.musterdomain.de",
+        srs_secret=folders.kept_secret(cluster.state, "srs_secret"),
         **passwords,
     )
     stack = Stack(settings, runtime)

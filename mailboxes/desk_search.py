@@ -1,4 +1,4 @@
-"""The field at the top of the desk: one question to mailboxes, alias addresses and domains."""
+"""The field at the top of the desk: one question to mailboxes, alias addresses, forwards and domains."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.addresses import MAX_ADDRESS
 
-from .models import Alias, Domain, Mailbox
+from .models import Alias, Domain, Forward, Mailbox
 
 MOST_SHOWN = 20
 
@@ -72,13 +72,14 @@ def found_by(text: str, viewer) -> list[Hits]:
         for hits in (
             hits_of(gettext("Mailboxes"), Mailbox, text, viewer, lambda row: row.user.name),
             hits_of(gettext("Alias addresses"), Alias, text, viewer, lambda row: f"→ {row.way}"),
+            hits_of(gettext("Forwards"), Forward, text, viewer, lambda row: f"← {row.mailbox}"),
             hits_of(gettext("Domains"), Domain, text, viewer, lambda row: ""),
         )
         if hits.rows
     ]
 
 
-def hits_of(title: str, model: type[Mailbox | Alias | Domain], text: str, viewer, about) -> Hits:
+def hits_of(title: str, model: type[Mailbox | Alias | Forward | Domain], text: str, viewer, about) -> Hits:
     names = f"desk:{model._meta.app_label}_{model._meta.model_name}"
     # One more than is shown tells whether there are others.
     rows = list(model.objects.visible_to(viewer).best_first(text, MOST_SHOWN + 1))

@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import CredentialState, Factor, Tenant, ending, rows_in, unchanged
 
 from .list_filters import NEARLY_FULL
-from .models import Alias, Domain, Mailbox, Usage
+from .models import Alias, Domain, Forward, Mailbox, Usage
 
 
 def people_figures(viewer) -> dict[str, int]:
@@ -40,6 +40,7 @@ def contract_figures(viewer) -> dict[str, int]:
         .annotate(
             aliases=number(Alias.objects.visible_to(viewer)),
             domains=number(Domain.objects.visible_to(viewer)),
+            waiting_forwards=number(Forward.objects.visible_to(viewer).waiting_for_approval()),
             nearly_full=number(mailboxes.fuller_than(NEARLY_FULL)),
             used_bytes=number(held, Sum("bytes")),
         )

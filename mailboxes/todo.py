@@ -31,7 +31,7 @@ def mailboxes_where(**filters) -> str:
 
 def tasks_of(people, contract, tenant) -> list[Task]:
     """The DVB's work, the most pressing first."""
-    found = [expired(people), nearly_full(contract), ending(people), created(people)]
+    found = [expired(people), waiting_forwards(contract), nearly_full(contract), ending(people), created(people)]
     return [task for task in (*found, without_factor(people, tenant), unchanged(people)) if task.number]
 
 
@@ -46,6 +46,13 @@ def request_tasks(viewer) -> list[Task]:
     )
     url = reverse("desk:accounts_recoveryrequest_changelist", query={"outcome__exact": RecoveryRequest.Outcome.OPEN})
     return [Task(number, word, advice, url)] if number else []
+
+
+def waiting_forwards(contract):
+    number = contract["waiting_forwards"]
+    word = ngettext("forward waits for your approval", "forwards wait for your approval", number)
+    advice = gettext("Somebody wants mail to be sent on to an address elsewhere. Approve it, or refuse it.")
+    return Task(number, word, advice, reverse("desk:mailboxes_forward_changelist", query={"state": "unapproved"}))
 
 
 def expired(people):

@@ -8,7 +8,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import role_required
@@ -19,6 +18,7 @@ from accounts.wall import everybody, show
 
 from . import mobileconfig
 from .models import AliasTarget, Mailbox, MailLogin, ServerAddress
+from .models.forwards import with_held_forwards
 from .setup import setup_for
 
 SHOWN_LOGINS = 10
@@ -35,7 +35,7 @@ def start(request):
 
 
 def startseite(request):
-    mailbox = own_mailbox(request, Mailbox.objects.with_own_aliases())
+    mailbox = own_mailbox(request, with_held_forwards(Mailbox.objects.with_own_aliases()))
     context = {
         "mailbox": mailbox,
         "person": request.user,
@@ -142,15 +142,3 @@ def help_page(request):
     viewer = request.user
     servers = ServerAddress.objects.effective_for_tenant(viewer.tenant_id if viewer.is_authenticated else None)
     return render(request, "mailboxes/help.html", {"servers": servers})
-
-
-@role_required(User.Role.USER)
-@require_safe
-def forwards(request):
-    context = {
-        "title": _("Forwarding"),
-        "text": _(
-            "Here you will choose addresses that receive your mail too. Until then all mail stays in your mailbox."
-        ),
-    }
-    return render(request, "coming.html", context)

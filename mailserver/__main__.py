@@ -21,6 +21,8 @@ SAMPLE = Settings(
     mail_usage_password="sample",
     doveadm_api_key="sample",
     app_password_pepper="sample" * 6,
+    srs_domain="srs.sample.example",
+    srs_secret="sample",
 )
 
 
@@ -39,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "render":
             render(Settings.from_json(options.settings.read_text()), options.out)
-            print(f"written: {options.out}/postfix, {options.out}/dovecot, {options.out}/rspamd")
+            print(
+                f"written: {options.out}/postfix, {options.out}/dovecot, {options.out}/rspamd, {options.out}/postsrsd"
+            )
         else:
             settings = Settings.from_json(options.settings.read_text()) if options.settings else SAMPLE
             check(settings)

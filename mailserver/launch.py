@@ -23,9 +23,12 @@ PROGRAMS = {
     "postfix": "postfix",
     "dovecot": "dovecot-core",
     "rspamd": "rspamd",
+    "postsrsd": "postsrsd",
     "openssl": "openssl",
 }
 READY_SECONDS = 90.0
+# postsrsd's, which nobody listens on without an SRS domain.
+SRS_PORTS = ("srs_forward", "srs_reverse")
 # What a server says first; the others are ready when they accept a connection.
 GREETINGS = {"smtp": b"220 ", "submission": b"220 ", "imap": b"* OK", "pop3": b"+OK", "sieve": b'"IMPLEMENTATION"'}
 
@@ -35,7 +38,7 @@ class LaunchError(RuntimeError):
 
 
 class Stack:
-    """Postfix, Dovecot and Rspamd of one runtime folder, which no other program may use.
+    """Postfix, Dovecot, Rspamd and postsrsd of one runtime folder, which no other program may use.
 
     `settings` come from `Settings.loopback(runtime, ...)`; `rspamd_cache` keeps Rspamd's compiled patterns
     (11 seconds) from one run to the next and must be a folder that the user `_rspamd` can reach.
@@ -63,6 +66,9 @@ class Stack:
             self._start_rspamd()
             progress("mail servers: Dovecot")
             self._start_dovecot()
+            if self.settings.srs_domain:
+                progress("mail servers: postsrsd")
+                self._start_postsrsd()
             progress("mail servers: Postfix")
             self._start_postfix()
         except BaseException:
@@ -74,7 +80,8 @@ class Stack:
     ) -> None:
         """Return when every service answers; raise LaunchError when one ended or does not answer in time."""
         deadline = time.monotonic() + timeout
-        waiting = {name: port for name, port in asdict(self.ports).items() if port}
+        unused = () if self.settings.srs_domain else SRS_PORTS
+        waiting = {name: port for name, port in asdict(self.ports).items() if port and name not in unused}
         while waiting:
             answered = [name for name, port in waiting.items() if _answers(port, GREETINGS.get(name, b""))]
             for name in answered:
@@ -152,6 +159,12 @@ class Stack:
     def _start_dovecot(self) -> None:
         Path(self.settings.dovecot_run, "master.pid").unlink(missing_ok=True)
         self._run("dovecot", "-F", "-c", f"{self.settings.dovecot_config}/dovecot.conf")
+
+    def _start_postsrsd(self) -> None:
+        """It reads its secret as root and goes on as a user without rights, below the folder where it was started."""
+        secret, ports = self.runtime / "etc" / "postsrsd" / "secret", self.ports
+        where = ["-4", "-l", "127.0.0.1", "-f", str(ports.srs_forward), "-r", str(ports.srs_reverse)]
+        self._run("postsrsd", "-s", str(secret), "-d", self.settings.srs_domain, *where, "-u", "postsrsd")
 
     def _start_postfix(self) -> None:
         done = subprocess.run(

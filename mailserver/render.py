@@ -28,7 +28,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return every variable of the templates: the settings, the ports as `<name>_port`, and what follows from them."""
     values = {name: str(value) for name, value in asdict(settings).items() if name != "ports"}
     values |= {f"{name}_port": str(port) for name, port in asdict(settings.ports).items()}
-    dns, slow = settings.use_dns, settings.delay_failed_logins
+    dns, slow, srs = settings.use_dns, settings.delay_failed_logins, bool(settings.srs_domain)
     return values | {
         "dovecot_listen": "*, ::" if settings.listen == "all" else settings.listen,
         "inet_protocols": "all" if settings.listen == "all" else "ipv4",
@@ -40,16 +40,24 @@ def variables(settings: Settings) -> dict[str, str]:
         "auth_failure_delay": "2 secs" if slow else "0",
         "smtpd_error_sleep_time": "1s" if slow else "0",
         "auth_penalty_mode": "0600" if slow else "0",
+        # Without a next hop it is the recipient's own domain.
+        "outward_transport": settings.default_transport + ("" if ":" in settings.default_transport else ":"),
+        "first_transport": f"srs:[127.0.0.1]:{settings.ports.srs_hop}" if srs else "$outward_transport",
+        "sender_transports": "$sql/sender_transports.cf" if srs else "",
+        "srs_senders": f"tcp:127.0.0.1:{settings.ports.srs_forward}" if srs else "",
+        "srs_recipients": f"tcp:127.0.0.1:{settings.ports.srs_reverse}" if srs else "",
     }
 
 
 def render(settings: Settings, out: Path) -> None:
-    """Write `postfix/`, `dovecot/` and `rspamd/` into `out`; needs root and the servers' groups for the secrets."""
+    """Write `postfix/`, `dovecot/`, `rspamd/` and, with an SRS domain, `postsrsd/` into `out`; needs root and the servers' groups for the secrets."""
     if not settings.tls_certificate:
         raise SettingsError("tls_certificate and tls_key: the servers cannot do without")
     values = variables(settings)
     for template in sorted(path for path in TEMPLATES.rglob("*") if path.is_file()):
         name = template.relative_to(TEMPLATES)
+        if name.parts[0] == "postsrsd" and not settings.srs_domain:
+            continue
         text = VARIABLE.sub(lambda match: values[match[1]], template.read_text())
         _write(out / name, text, *_permissions(name))
     if not settings.use_dns:
@@ -66,7 +74,7 @@ def _permissions(name: Path) -> tuple[int, str | None]:
     # Dovecot's dict process is not root; its other files are read before it gives up root.
     if name == Path("dovecot/quota.conf.ext"):
         return 0o640, "dovecot"
-    return (0o600, None) if name.parts[0] == "dovecot" else (0o644, None)
+    return (0o600, None) if name.parts[0] in ("dovecot", "postsrsd") else (0o644, None)
 
 
 def _write(path: Path, text: str, mode: int = 0o644, group: str | None = None) -> None:

@@ -48,8 +48,13 @@ class Ports:
     quota_status: int = 12340
     #: Rspamd's milter
     milter: int = 11332
-    #: where Dovecot hands replies of Sieve scripts to Postfix
+    #: where Dovecot hands replies and forwarded mail of Sieve scripts to Postfix
     reinjection: int = 10026
+    #: where Postfix hands itself mail whose sender gets an SRS address
+    srs_hop: int = 10027
+    #: postsrsd: senders to SRS addresses, and back
+    srs_forward: int = 10001
+    srs_reverse: int = 10002
 
     @classmethod
     def free(cls) -> Ports:
@@ -126,6 +131,11 @@ class Settings:
     message_size_limit: int = 52_428_800
     #: how mail to other systems leaves, as Postfix's default_transport
     default_transport: str = "smtp"
+    #: domain of the addresses that foreign senders get where their mail is forwarded to other systems (SRS); it needs
+    #: an MX and an SPF record that name these servers. Empty: such mail keeps its sender, which many systems refuse.
+    srs_domain: str = ""
+    #: key that signs them: bounces find back for three weeks, as long as it stays the same
+    srs_secret: str = field(default="", repr=False)
     #: whether names are resolved; off where there is no DNS: no MX, no block lists, no SPF, DKIM, DMARC checks
     use_dns: bool = True
     #: whether failed sign-ins slow down the next ones from that address; off only in demo and tests
@@ -133,13 +143,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if name.endswith(("_password", "_api_key", "_pepper")):
+            if name.endswith(("_password", "_api_key", "_pepper")) or (name == "srs_secret" and value):
                 if not SECRET.fullmatch(value):
                     raise SettingsError(f"{name}: use only ASCII letters, digits and any of _ . ~ -")
             elif isinstance(value, str) and not PLAIN.fullmatch(value):
                 raise SettingsError(f"{name}: {value!r} holds a character that configuration files treat specially")
         if len(self.app_password_pepper) < PEPPER_LENGTH:
             raise SettingsError(f"app_password_pepper: {PEPPER_LENGTH} characters or more, the same as the portal has")
+        if self.srs_domain and not self.srs_secret:
+            raise SettingsError("srs_secret: an srs_domain needs it, e.g. from openssl rand -hex 32")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise SettingsError("tls_certificate and tls_key: give both files or neither")
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.urls import URLResolver, get_resolver
 
 from accounts.models import AuditEvent, Installation, RecoveryRequest, User
-from mailboxes.models import DeletedMailbox, DomainRequest, Import, ServerAddress
+from mailboxes.models import DeletedMailbox, DomainRequest, Forward, Import, ServerAddress
 from tests.cast import CANARY, Cast, make_app_password
 from tests.client import Client, body
 from tests.marks import thorough
@@ -75,6 +75,14 @@ ROUTES = {
     "app-passwoerter/<uuid:public_id>/widerrufen/": row("user"),
     "protokoll/": row("user"),
     "weiterleitungen/": row("user"),
+    "weiterleitungen/neu/": row("user"),
+    "weiterleitungen/kopie/": row("user", status="/weiterleitungen/"),
+    "weiterleitungen/bestaetigen/<str:token>/": everybody(410),
+    "weiterleitungen/<uuid:public_id>/": row("user"),
+    "weiterleitungen/<uuid:public_id>/schalten/": row("user", status="/weiterleitungen/"),
+    "weiterleitungen/<uuid:public_id>/fortsetzen/": row("user", status="/weiterleitungen/"),
+    "weiterleitungen/<uuid:public_id>/link/": row("user", status="/weiterleitungen/"),
+    "weiterleitungen/<uuid:public_id>/beenden/": row("user"),
     "einrichtung/": everybody(200),
     "einrichtung/anmeldungen/": row("user"),
     "einrichtung/apple.mobileconfig": row("user"),
@@ -142,6 +150,26 @@ ROUTES = {
         adders=DVBS,
         removers=OWN_DVBS,
     ),
+    **room(
+        "desk/mailboxes/forward/",
+        DVBS,
+        own=OWN_DVBS,
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+        adders=DVBS,
+        removers=OWN_DVBS,
+    ),
+    "desk/mailboxes/forward/<int:pk>/decide/": row(*OWN_DVBS) | {"other_dvb": 404},
+    "desk/mailboxes/forward/<int:pk>/link/": row(*DVBS, "dsb", status=405),
+    "desk/mailboxes/forward/export/": row(*DVBS, "dsb", status=405),
+    **room(
+        "desk/mailboxes/outsideforward/",
+        (*DVBS, "dsb"),
+        own=(*OWN_DVBS, "dsb"),
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+    ),
+    "desk/mailboxes/outsideforward/export/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/export/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/alias/export/": row(*DVBS, "dsb", status=405),
     **room(
@@ -231,7 +259,11 @@ def routes(patterns, prefix=""):
 def objects(cast, *, other=False):
     """Which id stands for a model of a route."""
     who = "other_" if other else ""
+    forward = a_forward(getattr(cast, f"{who}mailbox"), CANARY if other else "privat")
     return {
+        "forward": forward.pk,
+        "outsideforward": forward.pk,
+        "weiterleitung": forward.public_id,
         "mailbox": getattr(cast, f"{who}mailbox").pk,
         "alias": getattr(cast, f"{who}alias").pk,
         "domain": getattr(cast, f"{who}domain").pk,
@@ -276,6 +308,16 @@ def objects(cast, *, other=False):
     }
 
 
+def a_forward(mailbox, word):
+    """One out of the house that waits for approval."""
+    return Forward.objects.get_or_create(
+        tenant_id=mailbox.tenant_id,
+        mailbox=mailbox,
+        target=f"{word}@elsewhere.example",
+        defaults={"pk": 432_000 + mailbox.pk},
+    )[0]
+
+
 def an_import(tenant, word):
     """A file that waits, with a faulty row."""
     found, made = Import.objects.get_or_create(
@@ -296,7 +338,7 @@ def url(route, ids):
         "<str:token>": signing.dumps(ids["mailbox"], salt="phone"),
         "<str:colour>": "0b5f9e",
         "<str:digest>": "0",
-        "<uuid:public_id>": str(ids["app_password"]),
+        "<uuid:public_id>": str(ids["weiterleitung" if "weiterleitungen" in route else "app_password"]),
     }
     for placeholder, value in given.items():
         path = path.replace(placeholder, value)
@@ -359,7 +401,7 @@ def check_headers(route, name, response):
     assert "default-src 'self'" in headers["Content-Security-Policy"], route
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    secret = route.startswith(("passwort/neu/", "wiederherstellung/bestaetigen/"))
+    secret = route.startswith(("passwort/neu/", "wiederherstellung/bestaetigen/", "weiterleitungen/bestaetigen/"))
     assert headers["Referrer-Policy"] == ("no-referrer" if secret else "same-origin"), route
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "no-store" in headers["Cache-Control"] or route.endswith(("jsi18n/", ".css")), (route, name)

@@ -20,7 +20,7 @@ class TestATenant:
         form = {
             "customer_number": "2001", "name": "Neue GmbH", "max_domains": 1, "max_mailboxes": 5, "max_aliases": 5,
             "max_storage_mb": 1000, "initial_password_days": 14, "password_rule": "classes",
-            "second_factor": "free", "factor_removal_hours": 0,
+            "second_factor": "free", "factor_removal_hours": 0, "forwards_outside": "approval", "max_forwards": 5,
         }  # fmt: skip
         assert staff.post("/staff/accounts/tenant/add/", form).status_code == 302
         tenant = Domain.tenant.field.related_model.objects.get(customer_number="2001")

@@ -29,6 +29,7 @@ OPEN = {
     "accounts_outboxmessage": "written by everybody, read by the worker alone",
     "accounts_auditlink": "numbers and hashes, written by the database alone",
     "accounts_installation": "stands on public pages",
+    "mailboxes_forwardrefusal": "digests, asked whoever wants to send mail on to an address",
 }
 # Written by Dovecot, or rarely.
 EMPTY = (MailLogin, Usage, Logo)
@@ -37,6 +38,8 @@ EVERYBODY_NEEDED = {
     "accounts/commands.py",
     "accounts/recovery.py",
     "accounts/wall.py",
+    "mailboxes/forward_links.py",
+    "mailboxes/forward_views.py",
     "mailboxes/models/requests.py",
     "mailboxes/setup.py",
     "mailboxes/views.py",

@@ -30,6 +30,8 @@ CHANGE = Limit(free=30, first=timedelta(minutes=1))
 # Passwort vergessen: what one network may ask for, and what one account is sent; nobody's mail is flooded from here.
 ASKED = Limit(free=20, first=timedelta(hours=1), longest=timedelta(hours=1))
 MAILED = Limit(free=3, first=timedelta(hours=1), longest=timedelta(hours=1))
+# Links to people elsewhere, whom somebody here only names: so many from one of us, and each of them as few as above.
+NAMED = Limit(free=10, first=timedelta(hours=1), longest=timedelta(hours=1))
 
 # One-time codes: of a million, three are right at a time.
 CODE_PAIR = Limit(free=5, first=timedelta(seconds=30))
@@ -78,6 +80,10 @@ class BrakeQuerySet(models.QuerySet):
     def count_mail(self, *about: str) -> timedelta | None:
         """Count one e-mail that somebody asks for, `about` says which; None lets it pass, else how long to wait."""
         return self._count_all((MAILED, keyed("mailed", *about)))
+
+    def count_link(self, to: str, asker: str) -> timedelta | None:
+        """Count one link that `asker` has mailed to somebody elsewhere; None lets it pass, else how long to wait."""
+        return self._count_all((NAMED, keyed("named by", asker)), (MAILED, keyed("named", to)))
 
     def forgive(self, *, area: str, address: str, ip: str):
         """A right password clears what it was counted on; of the network's counter it takes back its own try alone.

@@ -209,7 +209,8 @@ class PasswordReset(models.Model):
                 raise StaleCredentials(person)
             person.take_password(encoded, by=person, deed=AuditEvent.Deed.PASSWORD_RESET)
             person.places.all().delete()
-            for name in () if keep_programs else settings.AFTER_PASSWORD_RESET:
+            programs = () if keep_programs else settings.AFTER_PASSWORD_RESET
+            for name in (*programs, *settings.HELD_AFTER_PASSWORD_RESET):
                 import_string(name)(person)
 
 

@@ -368,6 +368,8 @@ class User(AbstractBaseUser):
                 import_string(name)(self)
             if had_one:
                 tell(self, "credentials_issued", at=reached, by=by)
+                for name in settings.HELD_AFTER_PASSWORD_RESET:
+                    import_string(name)(self)
             self.end_mail_sessions()
 
     def change_password(self, password: str, *, by):

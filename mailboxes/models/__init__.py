@@ -5,7 +5,7 @@ from .aliases import MOST_TARGETS, Alias, AliasTarget, leads_to_mailbox
 from .app_passwords import AppPassword, MadeAlready
 from .departures import DeletedMailbox, Plan
 from .dkim import DkimKey
-from .forwards import Forward
+from .forwards import MOST_FORWARDS, Forward, ForwardRefusal, OutsideForward
 from .imports import Import, ImportRow
 from .mailboxes import Mailbox, MailLogin, Usage
 from .memberships import MOST_MEMBERS, Membership
@@ -13,6 +13,7 @@ from .requests import DomainRequest
 from .servers import ServerAddress
 
 __all__ = [
+    "MOST_FORWARDS",
     "MOST_MEMBERS",
     "MOST_TARGETS",
     "Address",
@@ -24,6 +25,7 @@ __all__ = [
     "Domain",
     "DomainRequest",
     "Forward",
+    "ForwardRefusal",
     "Import",
     "ImportRow",
     "LimitReached",
@@ -31,6 +33,7 @@ __all__ = [
     "MailLogin",
     "Mailbox",
     "Membership",
+    "OutsideForward",
     "Plan",
     "ServerAddress",
     "Usage",

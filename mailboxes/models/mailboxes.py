@@ -233,6 +233,16 @@ class Mailbox(Leaving):
             tell(self.user, "address_changed", before=before)
             OutboxMessage.objects.end_mail_sessions([before.address])
 
+    def keep_copy(self, keeps: bool, *, by):
+        """Whether mail that is sent on stays in the mailbox, too."""
+        with transaction.atomic():
+            if not Mailbox.objects.exclude(keeps_copy=keeps).filter(pk=self.pk).update(keeps_copy=keeps):
+                return
+            self.keeps_copy = keeps
+            old, new = {"keeps_copy": not keeps}, {"keeps_copy": keeps}
+            AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self, by=by, old=old, new=new)
+            tell(self.user, "keeps_copy", mailbox=self, by=by)
+
     def _address_to_take(self, domain, local_part) -> Address:
         """A new address, or one that is or was an alias of this mailbox and of no other."""
         alias = self.aliases.filter(address__domain=domain, address__local_part=local_part).first()

@@ -38,10 +38,9 @@ def change(staff, cast):
     """Send the customer's form as staff, with these values changed."""
     tenant = cast.tenant
     names = ("customer_number", "name", "max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")
-    values = {
-        name: getattr(tenant, name)
-        for name in (*names, "initial_password_days", "password_rule", "second_factor", "factor_removal_hours")
-    }
+    rules = ("initial_password_days", "password_rule", "second_factor", "factor_removal_hours")
+    rules = (*rules, "forwards_outside", "max_forwards")
+    values = {name: getattr(tenant, name) for name in (*names, *rules)}
 
     def change(**changed):
         return staff.post(f"/staff/accounts/tenant/{tenant.pk}/change/", values | changed)

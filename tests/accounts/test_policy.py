@@ -31,6 +31,7 @@ def save(client, tenant, **form):
         "second_factor_from": "",
         "factor_removal_hours": 0,
         "app_passwords_from": "",
+        "forwards_outside": "approval",
     }
     return client.post(POLICY.format(tenant.pk), unchanged | form)
 

@@ -137,6 +137,7 @@ class TestTheRemovalOfFactors:
 
     def test_cannot_be_hastened_by_a_shorter_pause(self, cast, desk):
         policy = {"second_factor": "free", "second_factor_from": "", "app_passwords_from": ""}
+        policy |= {"forwards_outside": "approval"}
         url = f"/desk/accounts/policy/{cast.tenant.pk}/change/"
         page = desk.post(url, policy | {"factor_removal_hours": "0"})
         assert "Verkürzen kann sie unser Support" in page.content.decode()

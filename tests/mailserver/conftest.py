@@ -14,17 +14,19 @@ from local.mail import kept_cache
 from mailserver.launch import Stack
 from mailserver.settings import Ports, Settings
 from tests.mailserver.database import Database
+from tests.mailserver.outside import Outside
 
 API_KEY = "doveadm-secret"
 
 
 @dataclass(frozen=True)
 class Running:
-    """The running servers: their ports, the launcher, and the database they read."""
+    """The running servers: their ports, the launcher, the database they read, and the world outside."""
 
     ports: Ports
     launcher: Stack
     database: Database
+    outside: Outside
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     state: Path = folders.private(tmp_path_factory.mktemp("mail") / "var")
     database = Database(state)
     database.create()
+    outside = Outside()
     runtime = folders.make_runtime(state) / "mail"
     settings = Settings.loopback(
         runtime,
@@ -42,10 +45,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         mail_usage_password=database.secret("mail_usage"),
         doveadm_api_key=API_KEY,
         app_password_pepper=portal.APP_PASSWORD_PEPPER,
+        default_transport=f"smtp:[127.0.0.1]:{outside.port}",
+        srs_domain="srs.hoster.example",
+        srs_secret="only-for-tests",
     )
     launcher = Stack(settings, runtime)
     try:
-        with kept_cache(state, launcher.rspamd_cache), launcher:
-            yield Running(settings.ports, launcher, database)
+        with outside, kept_cache(state, launcher.rspamd_cache), launcher:
+            yield Running(settings.ports, launcher, database, outside)
     finally:
         database.remove()

@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from accounts.commands import InstallationCommand
 from accounts.models import CredentialState, Deputy, Installation, RecoveryRequest, Tenant, User
-from mailboxes.models import Alias, Domain, DomainRequest, Mailbox, Membership, ServerAddress
+from mailboxes.models import Alias, Domain, DomainRequest, Forward, Mailbox, Membership, ServerAddress
 
 CUSTOMER_NUMBER = "DEMO-1"
 MAILBOXES = [
@@ -27,6 +27,11 @@ SHARED = "verkauf"
 REQUESTED = "musterverein.example"
 LOCKED = "guenter.gestern"
 FUNCTION, FUNCTION_NAME, RESPONSIBLE = "kasse", "Kasse", "max.mustermann"
+# Whose mail goes where: one inside and in force, one out of the house, which waits for the DVB.
+FORWARDS = [
+    ("clara.creativ", "erika.mustermann@musterdomain.de"),
+    ("max.mustermann", "max.mustermann@privat.example"),
+]
 STANDS_IN, STANDS_IN_DAYS = "erika.mustermann", 14
 COLLEAGUES = [
     (User.Role.STAFF, "staff@hoster.example", "Steffi Support"),
@@ -118,6 +123,9 @@ class Command(InstallationCommand):
         function = Mailbox.objects.open_mailbox(
             domain=domains[0], local_part=FUNCTION, name=FUNCTION_NAME, storage_mb=1024, is_function=True, by=dvb
         )
+        for local_part, target in FORWARDS:
+            mailbox = Mailbox.objects.get(address__address=f"{local_part}@{domains[0].name}")
+            Forward.objects.open_forward(mailbox=mailbox, target=target, by=mailbox.user)
         Membership.objects.set_members(function, responsible=responsible, members=[colleague], by=dvb)
 
     def bring_to(self, user, state, *, by):
