@@ -8,14 +8,18 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-DAEMONS = ("/usr/lib/postfix/", "/usr/sbin/postfix", "/usr/lib/dovecot/", "/usr/sbin/dovecot", "/usr/bin/rspamd")
+DAEMONS = (
+    *("/usr/lib/postfix/", "/usr/sbin/postfix", "/usr/lib/dovecot/", "/usr/sbin/dovecot"),
+    # Redis is one program of several names.
+    *("/usr/bin/rspamd", "/usr/bin/redis-"),
+)
 TERMINATE_SECONDS = 8.0
 KILL_SECONDS = 5.0
 
 
 def daemons_in(folder: Path) -> set[int]:
     """Return the ids of the mail daemons whose working directory is `folder` or below it."""
-    # Process titles are rewritten and pid files may be stale, but all three servers stay where they were started.
+    # Process titles are rewritten and pid files may be stale, but all servers stay where they were started.
     home = folder.resolve()
     found = set()
     for entry in Path("/proc").iterdir():
