@@ -122,7 +122,7 @@ class Settings:
     #: socket or address of Rspamd's controller
     rspamd_controller: str = "127.0.0.1:11334"
 
-    #: Redis with the copy of who rejects spam, a socket's path or address:port, the portal's REDIS_URL; empty: nobody does
+    #: Redis with the copy of who rejects spam (the portal's REDIS_URL): a socket's path or address:port; empty: none
     redis: str = ""
 
     #: largest message in bytes, headers and encoding included

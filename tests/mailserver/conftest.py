@@ -16,8 +16,8 @@ from mailserver.settings import Ports, Settings
 from tests.mailserver.database import Database
 
 API_KEY = "doveadm-secret"
-# What only a test can do: say by the subject how Rspamd judges it. [score10] adds ten points, [proved example.org] is a
-# good DKIM signature of that domain, as there is no DNS to look one up.
+# What only a test can do: say by the subject how Rspamd judges it. [score10] adds ten points, [proved example.org] is
+# a good DKIM signature of that domain, as there is no DNS to look one up.
 JUDGED_BY_SUBJECT = """
 rspamd_config:register_symbol { name = 'TEST_SCORE', score = 1.0, callback = function(task)
   local score = (task:get_subject() or ''):match('%[score(%d+)%]')

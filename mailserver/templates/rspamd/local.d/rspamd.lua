@@ -33,9 +33,9 @@ local function proved_sender(task)
   end
 end
 
--- Read again by milter_headers, which names the sender in X-KSC-Auth.
+-- Read by milter_headers, which names the sender in X-KSC-Auth.
 rspamd_config:register_symbol {
-  name = 'KSC_SENDER', type = 'postfilter', priority = 9,
+  name = 'KSC_SENDER', type = 'postfilter',
   callback = function(task) task:cache_set('ksc_sender', proved_sender(task) or '') end,
 }
 
@@ -74,8 +74,8 @@ local function reject(task)
   local recipients = task:get_recipients('smtp') or {}
   local recipient = #recipients == 1 and address_of(recipients[1])
   if not recipient then return end
-  local proved, senders = task:cache_get('ksc_sender') or '', task:get_from('mime') or {}
-  local allowed = proved ~= '' and keys_of(proved, {}) or {}
+  local proved, senders = proved_sender(task), task:get_from('mime') or {}
+  local allowed = proved and keys_of(proved, {}) or {}
   local asked = { REJECTS, '1', 'ksc:rejects', recipient:gsub('%+[^@]*@', '@'), '', '' }
   asked[5], asked[6] = string.format('%.2f', task:get_metric_score('default')[1]), tostring(#allowed)
   for _, key in ipairs(allowed) do asked[#asked + 1] = key end
@@ -94,5 +94,5 @@ local function reject(task)
 end
 
 if redis then
-  rspamd_config:register_symbol { name = 'KSC_REJECT', type = 'postfilter', priority = 5, callback = reject }
+  rspamd_config:register_symbol { name = 'KSC_REJECT', type = 'postfilter', callback = reject }
 end
