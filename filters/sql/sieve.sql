@@ -13,24 +13,31 @@ $$;
 COMMENT ON FUNCTION mail.sieve_string IS
     'The one place where a Sieve string (RFC 5228, 2.4.2) is written: it means this text and nothing else. Line breaks become spaces, with in_lines they stay; other control characters go. Not for scripts that require "variables": there ${} means more than itself, and nothing escapes it.';
 
-CREATE FUNCTION mail.sieve_strings(said text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE
-        -- Ten thousand senders are looked at in one go: none of their signs needs care.
-        WHEN array_to_string(said, '') !~ '[\x01-\x1f\x7f"\\]' AND said <> '{}'
-            THEN '["' || array_to_string(said, '", "') || '"]'
-        ELSE '[' || (SELECT string_agg(mail.sieve_string(each), ', ') FROM unnest(said) AS each) || ']'
-    END
+CREATE FUNCTION mail.sieve_strings(said text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF said IS NULL OR said = '{}' THEN
+        RETURN NULL;
+    END IF;
+    -- Ten thousand senders are looked at in one go: none of their signs needs care.
+    IF array_to_string(said, '') !~ '[\x01-\x1f\x7f"\\]' THEN
+        RETURN '["' || array_to_string(said, '", "') || '"]';
+    END IF;
+    RETURN '[' || (SELECT string_agg(mail.sieve_string(each), ', ') FROM unnest(said) AS each) || ']';
+END
 $$;
 COMMENT ON FUNCTION mail.sieve_strings IS 'A Sieve list of strings; NULL where there are none, for Sieve knows no empty list.';
 
-CREATE FUNCTION mail.sieve_test(kind text, senders text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    WITH listed AS (
-        SELECT mail.sieve_strings(array_agg(s) FILTER (WHERE s NOT LIKE '@%')) AS addresses,
-            mail.sieve_strings(array_agg(substr(s, 2)) FILTER (WHERE s LIKE '@%' AND s NOT LIKE '@*.%')) AS domains,
-            mail.sieve_strings(array_agg(substr(s, 2)) FILTER (WHERE s LIKE '@*.%')) AS below
-        FROM unnest(senders) AS s
-    )
-    SELECT 'anyof (' || CASE kind
+CREATE FUNCTION mail.sieve_test(kind text, senders text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    addresses text;
+    domains text;
+    below text;
+BEGIN
+    SELECT mail.sieve_strings(array_agg(s) FILTER (WHERE s NOT LIKE '@%')),
+        mail.sieve_strings(array_agg(substr(s, 2)) FILTER (WHERE s LIKE '@%' AND s NOT LIKE '@*.%')),
+        mail.sieve_strings(array_agg(substr(s, 2)) FILTER (WHERE s LIKE '@*.%'))
+    INTO addresses, domains, below FROM unnest(senders) AS s;
+    RETURN 'anyof (' || CASE kind
         WHEN 'allow' THEN concat_ws(', ',
             'header :is "x-ksc-auth" ' || addresses,
             'header :is "x-ksc-auth-domain" ' || domains,
@@ -39,8 +46,8 @@ CREATE FUNCTION mail.sieve_test(kind text, senders text[]) RETURNS text LANGUAGE
             'address :is "from" ' || addresses, 'envelope :is "from" ' || addresses,
             'address :is :domain "from" ' || domains, 'envelope :is :domain "from" ' || domains,
             'address :matches :domain "from" ' || below, 'envelope :matches :domain "from" ' || below)
-        END || ')'
-    FROM listed
+        END || ')';
+END
 $$;
 COMMENT ON FUNCTION mail.sieve_test IS
     'A Sieve test for the senders of one list. allow: of the sender that Rspamd has proved, which it names in X-KSC-Auth and X-KSC-Auth-Domain; block: of every From address and of the envelope''s.';

@@ -17,6 +17,7 @@ from tests.mailserver.clients import (
     message,
     receive,
     subjects_in,
+    submission,
 )
 from tests.mailserver.conftest import Running
 from tests.promises import promise
@@ -138,14 +139,25 @@ class TestLists:
             ("[score30] [proved example.org]", "INBOX"),
         ):
             assert lands(post, ALICE, subject=subject) == folder
-        forged = {"X_KSC_Auth": STRANGER, "X_KSC_Auth_Domain": "example.org"}
-        assert lands(post, ALICE, subject="[score30]", **forged) == "Junk"
-        two = f"{STRANGER}, anna@example.net"
+        raw = f"From: {STRANGER}\nTo: {ALICE}\nSubject: [score30]"
+        forged = [
+            f"{raw} doppelt\nX-KSC-Auth: {STRANGER}\nx-ksc-auth : {STRANGER}\n\nText\n",
+            f"X-KSC-Auth:\n {STRANGER}\n{raw} gefaltet\n\nText\n",
+            f"From: anna@example.net\n{raw} [proved example.org] zweimal\n\nText\n",
+            f"From: {STRANGER}, anna@example.net\n{raw.partition(chr(10))[2]} [proved example.org] mehrere\n\nText\n",
+        ]
         with smtplib.SMTP(HOST, post.ports.smtp) as session:
-            session.sendmail(
-                "anna@example.net", [ALICE], message(two, ALICE, "[score30] [proved example.org] zwei").as_string()
-            )
-        assert place(post, ALICE, "zwei") == "Junk"
+            for mail in forged:
+                session.sendmail("anna@example.net", [ALICE], mail)
+        for word in ("doppelt", "gefaltet", "zweimal", "mehrere"):
+            assert place(post, ALICE, word) == "Junk"
+
+    def test_take_a_login_for_a_proof(self, post: Running) -> None:
+        post.database.listed("allow", BOB, STRANGER, mailbox=ALICE)
+        with submission(post.ports, BOB, PASSWORD) as session:
+            for sender, word in ((BOB, "von Bob"), (STRANGER, "von einem anderen")):
+                session.send_message(message(sender, ALICE, f"[score30] {word}"), BOB, [ALICE])
+        assert [place(post, ALICE, word) for word in ("von Bob", "von einem anderen")] == ["INBOX", "Junk"]
 
     @promise("A-49")
     def test_work_with_ten_thousand_senders(self, post: Running) -> None:
@@ -204,7 +216,7 @@ class TestAForward:
     @promise("A-47")
     def test_ends_where_two_lead_to_each_other(self, post: Running) -> None:
         """The portal refuses such a pair; whatever made one, a message comes to each of them and stays."""
-        post.database.forward(ALICE, BOB, ALICE)
+        post.database.forward(ALICE, BOB)
         post.database.forward(BOB, ALICE)
         word = sent(post, ALICE)
         assert [place(post, box, word) for box in (ALICE, BOB)] == ["INBOX", "INBOX"]
