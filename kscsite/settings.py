@@ -225,13 +225,18 @@ OUTBOX_HANDLERS = {
     "remove_factors": "accounts.factor_removal.carry_out",
     "announce_app_passwords": "accounts.policy.announce_app_passwords",
     "settle_mail_passwords": "accounts.policy.settle_mail_passwords",
+    "renew_rejects": "filters.rejects.renew",
 }
 # Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
 AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]
 # Called so after every reset, and when credentials are given out anew: what the owner has to look at first.
 HELD_AFTER_PASSWORD_RESET = ["mailboxes.models.forwards.hold_all"]
 # What else the worker forgets, or looks after, from time to time.
-TIDIED = ["mailboxes.models.forget_long_gone", "mailboxes.models.forwards.tell_stopped"]
+TIDIED = [
+    "mailboxes.models.forget_long_gone",
+    "mailboxes.models.forwards.tell_stopped",
+    "filters.rejects.keep_whole",
+]
 # Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
 LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
 # The resolver that is asked about domains, as address:port; empty: the machine's own.
@@ -242,6 +247,9 @@ if DNS_RESOLVER and not is_address_and_port(DNS_RESOLVER):
 # Dovecot's doveadm HTTP API; empty where there are no mail servers, and so no mail sessions to end.
 DOVEADM_URL = env("DOVEADM_URL", default="")
 DOVEADM_API_KEY = env("DOVEADM_API_KEY", default="")
+
+# Where Rspamd reads who rejects spam (redis:// or unix://); empty: nobody's spam is rejected, it goes to the folder.
+REDIS_URL = env("REDIS_URL", default="")
 
 # Stands before each app password where it is hashed, here and in Dovecot's configuration: none of its signs in it.
 APP_PASSWORD_PEPPER = env("APP_PASSWORD_PEPPER")

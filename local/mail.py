@@ -32,8 +32,12 @@ class Servers:
         return {"host": "localhost"} | {name: ports[name] for name in SHOWN}
 
     def environment(self) -> dict[str, str]:
-        """How the portal reaches Dovecot's administration."""
-        return {"DOVEADM_URL": f"http://127.0.0.1:{self.stack.ports.doveadm}", "DOVEADM_API_KEY": self.key}
+        """How the portal reaches Dovecot's administration and Rspamd's Redis."""
+        return {
+            "DOVEADM_URL": f"http://127.0.0.1:{self.stack.ports.doveadm}",
+            "DOVEADM_API_KEY": self.key,
+            "REDIS_URL": f"unix://{self.stack.settings.redis}",
+        }
 
 
 def require_root() -> None:

@@ -24,6 +24,7 @@ PROGRAMS = {
     "dovecot": "dovecot-core",
     "rspamd": "rspamd",
     "postsrsd": "postsrsd",
+    "redis-server": "redis-server",
     "openssl": "openssl",
 }
 READY_SECONDS = 90.0
@@ -38,7 +39,7 @@ class LaunchError(RuntimeError):
 
 
 class Stack:
-    """Postfix, Dovecot, Rspamd and postsrsd of one runtime folder, which no other program may use.
+    """Postfix, Dovecot, Rspamd with its Redis, and postsrsd of one runtime folder, which no other program may use.
 
     `settings` come from `Settings.loopback(runtime, ...)`; `rspamd_cache` keeps Rspamd's compiled patterns
     (11 seconds) from one run to the next and must be a folder that the user `_rspamd` can reach.
@@ -62,7 +63,8 @@ class Stack:
         try:
             progress("mail servers: configuration")
             self._prepare()
-            progress("mail servers: Rspamd")
+            progress("mail servers: Redis and Rspamd")
+            self.start_redis()
             self._start_rspamd()
             progress("mail servers: Dovecot")
             self._start_dovecot()
@@ -129,6 +131,7 @@ class Stack:
             _folder(self.runtime / name, 0o755)
         _folder(self.runtime / "log" / "rspamd", 0o755, "_rspamd")
         _folder(self.runtime / "rspamd", 0o755, "_rspamd")
+        _folder(self.runtime / "redis", 0o700, "_rspamd")
         _folder(self.rspamd_cache, 0o700, "_rspamd")
         _folder(self.runtime / "postfix", 0o700, "postfix")
         _folder(Path(settings.postfix_queue) / "private", 0o700, "postfix")
@@ -145,6 +148,18 @@ class Stack:
                 shutil.copytree(source, target, dirs_exist_ok=True)
             elif source.exists():
                 shutil.copy(source, target)
+
+    def start_redis(self) -> None:
+        """Start Redis with nothing in it: what it holds is a copy, which the portal makes anew."""
+        socket_only = ("--port", "0", "--unixsocket", self.settings.redis, "--unixsocketperm", "700")
+        nothing_kept = ("--save", "", "--appendonly", "no", "--dir", f"{self.runtime}/redis")
+        self._run("redis-server", *socket_only, *nothing_kept, user="_rspamd")
+
+    def stop_redis(self) -> None:
+        """Take Redis away; the others stay."""
+        child = self._children.pop("redis-server")
+        child.terminate()
+        child.wait(KILL_SECONDS)
 
     def _start_rspamd(self) -> None:
         places = {
@@ -178,7 +193,7 @@ class Stack:
         if done.returncode:
             raise LaunchError(f"Postfix: {done.stdout.decode(errors='replace')}\n{self.last_words()}")
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str, user: str | None = None) -> None:
         """Start a server that stays a child of this process; what it says before it has its log goes to a file."""
         with (self.runtime / "log" / f"{name}-start.log").open("wb") as log:
             self._children[name] = subprocess.Popen(
@@ -190,6 +205,9 @@ class Stack:
                 env=_environment(),
                 # Ctrl-C in a terminal is for the launcher, which stops the servers in order.
                 start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
             )
 
     def _notice_ended(self, waiting: dict[str, int]) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 DAEMONS = (
-    *("/usr/lib/postfix/", "/usr/sbin/postfix", "/usr/lib/dovecot/", "/usr/sbin/dovecot", "/usr/bin/rspamd"),
-    "/usr/sbin/postsrsd",
+    *("/usr/lib/postfix/", "/usr/sbin/postfix", "/usr/lib/dovecot/", "/usr/sbin/dovecot"),
+    # Redis is one program of several names.
+    *("/usr/bin/rspamd", "/usr/bin/redis-", "/usr/sbin/postsrsd"),
 )
 TERMINATE_SECONDS = 8.0
 KILL_SECONDS = 5.0

@@ -72,7 +72,7 @@ def _permissions(name: Path) -> tuple[int, str | None]:
     if name.parts[0] == "postfix" and "mail_ro" in (TEMPLATES / name).read_text():
         return 0o640, "postfix"
     # Dovecot's dict process is not root; its other files are read before it gives up root.
-    if name == Path("dovecot/quota.conf.ext"):
+    if name.name in ("quota.conf.ext", "sieve.conf.ext", "senders.conf.ext"):
         return 0o640, "dovecot"
     return (0o600, None) if name.parts[0] in ("dovecot", "postsrsd") else (0o644, None)
 

@@ -127,6 +127,9 @@ class Settings:
     #: socket or address of Rspamd's controller
     rspamd_controller: str = "127.0.0.1:11334"
 
+    #: Redis with the copy of who rejects spam (the portal's REDIS_URL): a socket's path or address:port; empty: none
+    redis: str = ""
+
     #: largest message in bytes, headers and encoding included
     message_size_limit: int = 52_428_800
     #: how mail to other systems leaves, as Postfix's default_transport
@@ -173,6 +176,7 @@ class Settings:
                 "dovecot_state": f"{here}/dovecot-state",
                 "dovecot_log": f"{here}/log/dovecot.log",
                 "rspamd_controller": f"{here}/rspamd/controller.sock mode=0600 owner=_rspamd",
+                "redis": f"{here}/redis/redis.sock",
                 "default_transport": "error:5.4.4 this installation sends no mail to other systems",
                 "use_dns": False,
                 "delay_failed_logins": False,

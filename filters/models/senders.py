@@ -17,6 +17,10 @@ class SenderRuleQuerySet(TenantScopedQuerySet["SenderRule"]):
             return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
         return super().visible_to(viewer)
 
+    def in_force(self):
+        """Those whose last day is not over."""
+        return self.filter(Q(valid_until=None) | Q(valid_until__gte=timezone.localdate()))
+
 
 class SenderRule(models.Model):
     """One sender on a list. The list is a mailbox's, else a domain's, else a tenant's, else the installation's."""

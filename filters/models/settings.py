@@ -1,12 +1,13 @@
 """What happens to mail that Rspamd rates as spam: the tenant's default and range, and each mailbox's choice."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Tenant, User
+from accounts.models import AuditEvent, Tenant, User
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 
@@ -41,6 +42,27 @@ class Digest(models.TextChoices):
 
 def every_action():
     return list(SpamAction.values)
+
+
+def set_on_record(row, values, *, by):
+    """Save these values of a row, new or not, and write what they were before; raises ValidationError."""
+    old = {name: getattr(row, name) for name in values}
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.full_clean()
+    row.save()
+    if old != values:
+        AuditEvent.objects.record(AuditEvent.Deed.CHANGED, row, by=by, old=old, new=values)
+
+
+class SpamPolicyQuerySet(TenantScopedQuerySet["SpamPolicy"]):
+    def decide(self, tenant, *, by, **values) -> "SpamPolicy":
+        """Set a tenant's defaults and limits; what its people chose beyond them no longer counts."""
+        with transaction.atomic():
+            Tenant.objects.select_for_update().get(pk=tenant.pk)
+            policy = self.filter(tenant=tenant).first() or self.model(tenant=tenant)
+            set_on_record(policy, values, by=by)
+        return policy
 
 
 class SpamPolicy(models.Model):
@@ -89,7 +111,7 @@ class SpamPolicy(models.Model):
         _("senders in a domain's lists at most"), default=1000, db_default=1000, validators=[MaxValueValidator(1000)]
     )
 
-    objects = TenantScopedQuerySet.as_manager()
+    objects = SpamPolicyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("spam filter of the organisation")
@@ -115,6 +137,14 @@ class SpamPolicy(models.Model):
     def __str__(self):
         return str(self.tenant)
 
+    def check_choice(self, values):
+        """Whether people may choose this action and this threshold; None is the tenant's own."""
+        action, threshold = values.get("action"), values.get("threshold")
+        if action and action not in self.allowed_actions:
+            raise ValidationError({"action": _("Your organisation does not offer this. Choose something else.")})
+        if threshold and not self.lowest_threshold <= threshold <= self.highest_threshold:
+            raise ValidationError({"threshold": _("Your organisation does not offer this. Choose something else.")})
+
 
 class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
     def visible_to(self, viewer):
@@ -122,6 +152,17 @@ class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
         if viewer.is_authenticated and viewer.role == User.Role.USER:
             return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
         return super().visible_to(viewer)
+
+    def choose(self, mailbox, *, by, **values) -> "SpamSettings":
+        """Set what a mailbox's owner chooses; raises ValidationError for what its tenant does not offer."""
+        with transaction.atomic():
+            # Whoever changes the tenant's policy meanwhile waits, and so does a second choice.
+            tenant = Tenant.objects.select_for_update().get(pk=mailbox.tenant_id)
+            chosen = self.filter(mailbox=mailbox).first() or self.model(tenant=tenant, mailbox=mailbox)
+            policy = SpamPolicy.objects.filter(tenant=tenant).first() or SpamPolicy(tenant=tenant)
+            policy.check_choice(values)
+            set_on_record(chosen, values, by=by)
+        return chosen
 
 
 class SpamSettings(models.Model):

@@ -20,8 +20,31 @@ from tests.marks import thorough
 SIZE = seed.Size(tenants=100, mailboxes=200)
 LARGE = {
     *("accounts_user", "accounts_auditevent", "mailboxes_address", "mailboxes_alias", "mailboxes_mailbox"),
-    *("mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword"),
+    *("mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword", "mailboxes_forward"),
+    *("filters_senderrule", "filters_spamsettings", "filters_absence"),
 }
+# What Dovecot's dict asks about a mailbox, in the words of its source.
+SCRIPTS = (
+    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'policy' AND username = %s",
+    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'mark' AND username = %s",
+    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'notice' AND username = %s",
+    "SELECT script FROM mail.sieve_scripts WHERE script_id = 'x' AND username = %s",
+    "SELECT script_id FROM mail.sieve_senders WHERE name = 'senders.1' AND username = %s",
+    "SELECT script FROM mail.sieve_senders WHERE script_id = 'x' AND username = %s",
+)
+# Of each mailbox: three senders, choices, a notice and a forward.
+FILTERED = """
+INSERT INTO filters_senderrule (tenant_id, mailbox_id, kind, sender, created_at)
+SELECT tenant_id, id, 'block', 'a' || n || '@b' || id || '.example', now()
+FROM mailboxes_mailbox, generate_series(1, 3) n;
+INSERT INTO filters_spamsettings (tenant_id, mailbox_id, action) SELECT tenant_id, id, 'mark' FROM mailboxes_mailbox;
+INSERT INTO filters_absence (tenant_id, mailbox_id, is_on, subject, text)
+SELECT tenant_id, id, true, '', 'Weg.' FROM mailboxes_mailbox;
+INSERT INTO mailboxes_forward (tenant_id, public_id, mailbox_id, target, created_at)
+SELECT m.tenant_id, gen_random_uuid(), m.id, a.address, now()
+FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id;
+ANALYZE filters_senderrule, filters_spamsettings, filters_absence, mailboxes_forward;
+"""
 TEMPLATES = CHECKOUT / "mailserver" / "templates"
 ASKED = ("post7", "alias8", "alias8+tag", "nobody", "postmaster")
 # PostgreSQL keeps a function's plan when it has planned the query five times.
@@ -43,6 +66,7 @@ def seeded(django_db_setup, django_db_blocker):
         with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], dbname=database) as admin, admin.cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")
             seed.fill(cursor, SIZE, "argon2$argon2id$nobody gets in")
+            cursor.execute(FILTERED)
         yield
         call_command("flush", database="owner", interactive=False, verbosity=0)
         the_cast()
@@ -84,6 +108,14 @@ class TestAmongThousandsOfMailboxes:
                     for _ in range(TIMES):
                         cursor.execute(question)
                 assert scanned(cursor) == set(), lookup.name
+
+    def test_the_scripts_of_a_mailbox_are_written_from_its_own_rows(self, seeded):
+        with connect("mail_ro", os.environ["MAIL_RO_PASSWORD"]) as session:
+            cursor = session.cursor()
+            for question in SCRIPTS:
+                found = [cursor.execute(question, ["post7@kunde7.example"]).fetchall() for _ in range(TIMES)]
+                assert bool(found[0]) is ("name = 'senders" not in question and "'x'" not in question), question
+                assert scanned(cursor) == set(), question
 
     def test_an_app_password_that_is_right_is_found_without_a_write(self, seeded):
         with connect("mail_auth", os.environ["MAIL_AUTH_PASSWORD"]) as session:

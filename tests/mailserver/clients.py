@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from typing import Any
 
@@ -186,6 +187,30 @@ def fetch(
                     return bytes(text)
         time.sleep(0.2)
     raise AssertionError(f"no message {subject!r} in {folder} of {user}")
+
+
+def folder_of(ports: Ports, user: str, password: str, subject: str, *, timeout: float = 20) -> str:
+    """Return the folder where the message with this subject is, as soon as it is there; empty where it never is."""
+    deadline = time.monotonic() + timeout
+    while True:
+        with imap(ports, user, password) as session:
+            for folder in ("INBOX", "Junk"):
+                session.select(folder, readonly=True)
+                if session.search(None, "SUBJECT", f'"{subject}"')[1][0]:
+                    return folder
+        if time.monotonic() > deadline:
+            return ""
+        time.sleep(0.1)
+
+
+def subjects_in(ports: Ports, user: str, password: str, folder: str = "INBOX") -> list[str]:
+    """Return the subjects of all messages in a folder, the oldest first."""
+    with imap(ports, user, password) as session:
+        session.select(folder, readonly=True)
+        numbers = session.search(None, "ALL")[1][0].split()
+        parts = [session.fetch(number.decode(), "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0] for number in numbers]
+    texts = [part[1].decode() for part in parts if isinstance(part, tuple)]
+    return [str(make_header(decode_header(text.partition(":")[2].strip()))) for text in texts]
 
 
 def doveadm(ports: Ports, key: str, command: str, *, timeout: float = 10, **parameters: Any) -> Any:

@@ -17,6 +17,18 @@ from tests.mailserver.database import Database
 from tests.mailserver.outside import Outside
 
 API_KEY = "doveadm-secret"
+# What only a test can do: say by the subject how Rspamd judges it. [score10] adds ten points, [proved example.org] is
+# a good DKIM signature of that domain, as there is no DNS to look one up.
+JUDGED_BY_SUBJECT = """
+rspamd_config:register_symbol { name = 'TEST_SCORE', score = 1.0, callback = function(task)
+  local score = (task:get_subject() or ''):match('%[score(%d+)%]')
+  if score then task:insert_result('TEST_SCORE', tonumber(score)) end
+end }
+rspamd_config:register_symbol { name = 'R_DKIM_ALLOW', score = 0.0, callback = function(task)
+  local domain = (task:get_subject() or ''):match('%[proved (%S+)%]')
+  if domain then task:insert_result('R_DKIM_ALLOW', 1.0, domain .. ':s=test') end
+end }
+"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         srs_secret="only-for-tests",
     )
     launcher = Stack(settings, runtime)
+    rules = runtime / "etc" / "rspamd" / "rspamd.local.lua"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(JUDGED_BY_SUBJECT)
     try:
         with outside, kept_cache(state, launcher.rspamd_cache), launcher:
             yield Running(settings.ports, launcher, database, outside)

@@ -48,6 +48,7 @@ FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id JOIN ac
 WHERE a.address = %s RETURNING id
 """
 OF_ADDRESS = "(SELECT id FROM mailboxes_address WHERE address = %s)"
+OF_MAILBOX = f"(SELECT m.id FROM mailboxes_mailbox m WHERE m.address_id = {OF_ADDRESS})"
 
 
 class Database:
@@ -199,6 +200,68 @@ class Database:
     def mail_password(self, address: str, enabled: bool) -> None:
         """Let a person's own password open mail programs, or not."""
         self.run("UPDATE accounts_user SET mail_password_enabled = %s WHERE address = %s", enabled, address)
+
+    def spam(self, address: str, **chosen: object) -> None:
+        """Set what a mailbox's owner chose by column; what is not named is default."""
+        self.run(f"DELETE FROM filters_spamsettings WHERE mailbox_id = {OF_MAILBOX}", address)
+        names, places = "".join(f", {name}" for name in chosen), ", %s" * len(chosen)
+        self.run(
+            f"INSERT INTO filters_spamsettings (tenant_id, mailbox_id{names}) VALUES (%s, {OF_MAILBOX}{places})",
+            self.tenant,
+            address,
+            *chosen.values(),
+        )
+
+    def listed(self, kind: str, *senders: str, mailbox: str = "", domain: str = "", tenant: bool = False) -> None:
+        """Put senders on the allow or block list of a mailbox, a domain, the tenant, or of everybody."""
+        self.run(
+            "INSERT INTO filters_senderrule (tenant_id, mailbox_id, domain_id, kind, sender, created_at)"
+            f" SELECT %s, {OF_MAILBOX}, (SELECT id FROM mailboxes_domain WHERE name = %s), %s, sender, now()"
+            " FROM unnest(%s::text[]) AS sender",
+            self.tenant if mailbox or domain or tenant else None,
+            mailbox,
+            domain,
+            kind,
+            list(senders),
+        )
+
+    def no_lists(self) -> None:
+        self.run("DELETE FROM filters_senderrule")
+
+    def notice(self, address: str, **written: object) -> None:
+        """Switch a mailbox's notice on, or leave it to what is written."""
+        written = {"is_on": True, "subject": "", "text": "Ich bin nicht da.", **written}
+        self.run(f"DELETE FROM filters_absence WHERE mailbox_id = {OF_MAILBOX}", address)
+        names, places = ", ".join(written), ", %s" * len(written)
+        self.run(
+            f"INSERT INTO filters_absence (tenant_id, mailbox_id, {names}) VALUES (%s, {OF_MAILBOX}{places})",
+            self.tenant,
+            address,
+            *written.values(),
+        )
+
+    def forward(self, address: str, *targets: str, keeps_copy: bool = True) -> None:
+        """Send a mailbox's mail on to just these addresses inside."""
+        self.run(f"DELETE FROM mailboxes_forward WHERE mailbox_id = {OF_MAILBOX}", address)
+        self.run(f"UPDATE mailboxes_mailbox SET keeps_copy = %s WHERE id = {OF_MAILBOX}", keeps_copy, address)
+        self.run(
+            "INSERT INTO mailboxes_forward (tenant_id, public_id, mailbox_id, target, created_at)"
+            f" SELECT %s, gen_random_uuid(), {OF_MAILBOX}, target, now() FROM unnest(%s::text[]) AS target",
+            self.tenant,
+            address,
+            list(targets),
+        )
+
+    def script(self, address: str, name: str = "policy") -> str:
+        """The script that Dovecot would be given now; empty where there is none."""
+        row = self.run(
+            "SELECT script FROM mail.sieve_scripts WHERE username = %s AND name = %s", address, name
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def senders(self, address: str) -> dict[str, str]:
+        """What that script includes, by name."""
+        return dict(self.run("SELECT name, script FROM mail.sieve_senders WHERE username = %s", address).fetchall())
 
     def manage(self, *arguments: str, **variables: str) -> str:
         """Run a command of the portal on this database and return what it says."""

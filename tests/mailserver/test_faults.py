@@ -9,7 +9,7 @@ import smtplib
 import time
 
 from mailserver.processes import daemons_in
-from tests.mailserver.clients import HOST, fetch, imap, message, receive
+from tests.mailserver.clients import HOST, fetch, imap, message, receive, subjects_in
 from tests.mailserver.conftest import Running
 from tests.promises import LONG, promise
 
@@ -23,9 +23,11 @@ def test_without_the_database_mail_waits_and_comes_back(stack: Running) -> None:
     stack.database.mailbox("da@ausfall.example", PASSWORD)
     receive(stack.ports, message(STRANGER, "da@ausfall.example", "vorher"))
     fetch(stack.ports, "da@ausfall.example", PASSWORD, "vorher")
+    stack.database.listed("block", STRANGER, mailbox="da@ausfall.example")
 
     stack.database.pause()
     try:
+        assert _delivery(stack, "da@ausfall.example", "ausgesperrt") in DEFERRED
         assert {_answer_to(stack, name) for name in ("da@ausfall.example", "fort@ausfall.example")} <= DEFERRED
         refusal = _imap_refusal(stack, "da@ausfall.example")
         assert refusal and "AUTHENTICATIONFAILED" not in refusal
@@ -46,8 +48,13 @@ def test_without_the_database_mail_waits_and_comes_back(stack: Running) -> None:
     while _answer_to(stack, "da@ausfall.example") != 250 and time.monotonic() - began < 90:
         time.sleep(0.5)
     assert _answer_to(stack, "fort@ausfall.example") == 550
+    while _delivery(stack, "da@ausfall.example", "ausgesperrt") != 250 and time.monotonic() - began < 90:
+        time.sleep(0.5)
+    assert subjects_in(stack.ports, "da@ausfall.example", PASSWORD, "Junk") == ["ausgesperrt"]
+    stack.database.no_lists()
     receive(stack.ports, message(STRANGER, "da@ausfall.example", "nachher"))
     assert fetch(stack.ports, "da@ausfall.example", PASSWORD, "nachher")
+    assert subjects_in(stack.ports, "da@ausfall.example", PASSWORD) == ["vorher", "nachher"]
 
 
 def test_a_start_after_a_kill_of_everything_works(stack: Running) -> None:
@@ -78,6 +85,18 @@ def _answer_to(stack: Running, recipient: str) -> int:
         session.ehlo()
         session.mail(STRANGER)
         return session.rcpt(recipient)[0]
+
+
+def _delivery(stack: Running, recipient: str, subject: str) -> int:
+    """What Dovecot says to a message that Postfix hands over."""
+    try:
+        with smtplib.LMTP(HOST, stack.ports.lmtp, timeout=60) as session:
+            session.send_message(message(STRANGER, recipient, subject), STRANGER, [recipient])
+    except smtplib.SMTPRecipientsRefused as refused:
+        return refused.recipients[recipient][0]
+    except smtplib.SMTPDataError as error:
+        return error.smtp_code
+    return 250
 
 
 def _imap_refusal(stack: Running, user: str) -> str:
