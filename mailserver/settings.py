@@ -121,6 +121,10 @@ class Settings:
     dovecot_log: str = "syslog"
     #: socket or address of Rspamd's controller
     rspamd_controller: str = "127.0.0.1:11334"
+    #: where Rspamd tells the portal what it said of each message: its address and "/rspamd/verdicts"; empty: nowhere
+    verdicts_url: str = ""
+    #: the portal's VERDICTS_SECRET
+    verdicts_secret: str = field(default="", repr=False)
 
     #: largest message in bytes, headers and encoding included
     message_size_limit: int = 52_428_800
@@ -133,7 +137,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if name.endswith(("_password", "_api_key", "_pepper")):
+            if name.endswith(("_password", "_api_key", "_pepper")) or (name.endswith("_secret") and value):
                 if not SECRET.fullmatch(value):
                     raise SettingsError(f"{name}: use only ASCII letters, digits and any of _ . ~ -")
             elif isinstance(value, str) and not PLAIN.fullmatch(value):
@@ -142,6 +146,8 @@ class Settings:
             raise SettingsError(f"app_password_pepper: {PEPPER_LENGTH} characters or more, the same as the portal has")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise SettingsError("tls_certificate and tls_key: give both files or neither")
+        if bool(self.verdicts_url) != bool(self.verdicts_secret):
+            raise SettingsError("verdicts_url and verdicts_secret: give both or neither")
 
     @classmethod
     def loopback(cls, runtime: Path, **values: Any) -> Settings:
