@@ -92,7 +92,7 @@ def send(mailbox, since, until):
     subject, text = written(box.user, KIND, since=span[0], **context)
     link = settings.BASE_URL + reverse("verdicts")
     sending = partial(send_once, str(box.address.address), subject, text, link, payload(mailbox, *span))
-    transaction.on_commit(sending)
+    transaction.on_commit(sending, robust=True)
 
 
 def send_once(to, subject, text, link, again):

@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, close_old_connections
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, transaction
 
 from accounts.wall import everybody
 
@@ -144,7 +144,8 @@ def written(told: list[dict]) -> bool:
 def keep(told: list[dict]):
     """One statement for all. Should the database not take one of them, the others are not lost with it."""
     try:
-        Verdict.objects.keep(told)
+        with transaction.atomic():
+            Verdict.objects.keep(told)
     except (OperationalError, InterfaceError):
         raise
     except Error as error:

@@ -48,13 +48,15 @@ def read(body: bytes) -> dict:
 
 def plain(text: str, longest: int) -> str:
     """The text without control characters and what is no character at all, cut to a length."""
-    kept = "".join(sign for sign in text[: 4 * longest] if not unicodedata.category(sign).startswith("C"))
+    if not isinstance(text, str):
+        raise Unreadable
+    kept = "".join(sign for sign in text[: 4 * longest] if sign.isspace() or unicodedata.category(sign)[0] != "C")
     return " ".join(kept.split())[:longest]
 
 
 def lower(address: str) -> str:
     """An address as lists name it: lower case, with the domain as A-label where it can be."""
-    local_part, at, domain = plain(address, ADDRESS).lower().rpartition("@")
+    local_part, at, domain = "".join(plain(address, ADDRESS).lower().split()).rpartition("@")
     try:
         domain = normalise_domain(domain)
     except ValidationError:
