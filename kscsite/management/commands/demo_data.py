@@ -7,6 +7,7 @@ from django.utils import timezone, translation
 
 from accounts.commands import InstallationCommand
 from accounts.models import CredentialState, Deputy, Installation, RecoveryRequest, Tenant, User
+from kscsite import sample_mail
 from mailboxes.models import Alias, Domain, DomainRequest, Mailbox, Membership, ServerAddress
 
 CUSTOMER_NUMBER = "DEMO-1"
@@ -27,6 +28,8 @@ SHARED = "verkauf"
 REQUESTED = "musterverein.example"
 LOCKED = "guenter.gestern"
 FUNCTION, FUNCTION_NAME, RESPONSIBLE = "kasse", "Kasse", "max.mustermann"
+# Messages a working day of those who have a month of mail behind them.
+MAIL_A_DAY = {"max.mustermann": 12, "erika.mustermann": 6, FUNCTION: 4}
 STANDS_IN, STANDS_IN_DAYS = "erika.mustermann", 14
 COLLEAGUES = [
     (User.Role.STAFF, "staff@hoster.example", "Steffi Support"),
@@ -119,6 +122,9 @@ class Command(InstallationCommand):
             domain=domains[0], local_part=FUNCTION, name=FUNCTION_NAME, storage_mb=1024, is_function=True, by=dvb
         )
         Membership.objects.set_members(function, responsible=responsible, members=[colleague], by=dvb)
+        for local_part, a_day in MAIL_A_DAY.items():
+            box = Mailbox.objects.select_related("address", "tenant").get(address__address=f"{local_part}@{domains[0].name}")
+            sample_mail.fill(box, a_day=a_day)
 
     def bring_to(self, user, state, *, by):
         """Walk the person through the same verbs as in life until the state is reached."""
