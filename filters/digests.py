@@ -1,7 +1,7 @@
 """The report by mail of what went to a mailbox's spam folder: daily or weekly, at most one a period.
 
-A report that was asked for goes out after the message in the outbox is done with: a worker that is killed in between has
-sent none, never two.
+A report that was asked for goes out after the message in the outbox is done with: a worker that is killed in between
+has sent none, never two.
 """
 
 from datetime import datetime, timedelta
@@ -56,25 +56,20 @@ def ask(digest, begun, first, until) -> int:
     """Ask for so many reports at once, and put on record that this period's is asked for; gives how many were due."""
     since = Coalesce(OuterRef("digest_sent_at"), first)
     junk = Verdict.objects.gone_to_spam_folder().filter(mailbox=OuterRef("pk"), at__gt=since, at__lte=until)
-    due = (
-        SpamSettings.objects.filter(
-            Q(digest_sent_at=None) | Q(digest_sent_at__lt=begun),
-            digest=digest,
-            tenant__status=Tenant.Status.ACTIVE,
-            mailbox__delivery=Mailbox.Delivery.ACCEPT,
-        )
-        .exclude(mailbox__leaves_on__lte=timezone.localdate())
-        .annotate(has_junk=Exists(junk))
-    )
+    due = SpamSettings.objects.filter(
+        Q(digest_sent_at=None) | Q(digest_sent_at__lt=begun),
+        digest=digest,
+        tenant__status=Tenant.Status.ACTIVE,
+        mailbox__delivery=Mailbox.Delivery.ACCEPT,
+    ).exclude(mailbox__leaves_on__lte=timezone.localdate())
     with transaction.atomic():
-        found = list(due.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:AT_ONCE])
+        locked = due.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:AT_ONCE]
+        found = SpamSettings.objects.filter(pk__in=[each.pk for each in locked])
         OutboxMessage.objects.bulk_create(
             OutboxMessage(kind=KIND, payload=payload(each.pk, each.digest_sent_at or first, until))
-            for each in found
-            if each.has_junk
+            for each in found.filter(Exists(junk))
         )
-        SpamSettings.objects.filter(pk__in=[each.pk for each in found]).update(digest_sent_at=until)
-    return len(found)
+        return found.update(digest_sent_at=until)
 
 
 def payload(mailbox, since, until) -> dict:

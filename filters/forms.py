@@ -1,4 +1,4 @@
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django import forms
 from django.utils import timezone
@@ -14,9 +14,7 @@ class VerdictSearchForm(forms.Form):
     sender = forms.CharField(
         label=_("Sender"), max_length=100, required=False, widget=forms.TextInput({"autocapitalize": "none"})
     )
-    outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[("", _("all")), *Verdict.Outcome.choices]
-    )
+    outcome = forms.ChoiceField(label=_("Outcome"), required=False, choices=[("", _("all")), *Verdict.Outcome.choices])
     first = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
     last = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
 
@@ -52,8 +50,8 @@ class VerdictSearchForm(forms.Form):
 
 
 # One less than there is, so that the day after it exists in every time zone.
-LAST_DAY = datetime.max.date() - timedelta(days=3)
-FIRST_DAY = datetime.min.date() + timedelta(days=3)
+LAST_DAY = date.max - timedelta(days=3)
+FIRST_DAY = date.min + timedelta(days=3)
 
 
 def midnight(day) -> datetime:

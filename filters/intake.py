@@ -6,7 +6,6 @@ the database away for long, verdicts are refused and lost, and the mail goes its
 """
 
 import hmac
-import json
 import logging
 import threading
 import time
@@ -83,7 +82,9 @@ class Intake:
         if environ.get("PATH_INFO") != PATH or not settings.VERDICTS_SECRET:
             return self.application(environ, start_response)
         status = self.answer(environ)
-        start_response(status, [("Content-Type", "text/plain"), ("Content-Length", "0"), ("Cache-Control", "no-store")])
+        start_response(
+            status, [("Content-Type", "text/plain"), ("Content-Length", "0"), ("Cache-Control", "no-store")]
+        )
         return [b""]
 
     def answer(self, environ) -> str:

@@ -1,8 +1,9 @@
-"""What Rspamd tells of one message, read with suspicion: its names and texts were written by whoever sent the message."""
+"""What Rspamd tells of one message, read with suspicion: names and texts are those of whoever sent the message."""
 
 import json
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from math import isfinite
 
 from django.core.exceptions import ValidationError
@@ -29,7 +30,9 @@ def read(body: bytes) -> dict:
     """One message's verdict as `Verdict.objects.keep` takes it; raises Unreadable."""
     try:
         told = json.loads(body.decode("utf-8", "replace"), parse_constant=float)
-        symbols = [(plain(each["name"], SYMBOL), number(each["score"]), each.get("options")) for each in told["symbols"]]
+        symbols = [
+            (plain(each["name"], SYMBOL), number(each["score"]), each.get("options")) for each in told["symbols"]
+        ]
         sender, envelope_sender = lower(told["sender"]), lower(told["envelope_sender"])
         return {
             "at": timezone.now().isoformat(),
@@ -57,10 +60,8 @@ def plain(text: str, longest: int) -> str:
 def lower(address: str) -> str:
     """An address as lists name it: lower case, with the domain as A-label where it can be."""
     local_part, at, domain = "".join(plain(address, ADDRESS).lower().split()).rpartition("@")
-    try:
+    with suppress(ValidationError):
         domain = normalise_domain(domain)
-    except ValidationError:
-        pass
     return f"{local_part}{at}{domain}"[:ADDRESS]
 
 
@@ -77,7 +78,7 @@ def weightiest(symbols: Iterable[tuple]) -> list[str]:
 
 
 def authenticated(sender: str, envelope_sender: str, symbols: Iterable[tuple]) -> bool:
-    """Whether the header's sender is proved: by DMARC, or by a DKIM signature or an SPF pass of the same organisation."""
+    """Whether the header's sender is proved: by DMARC, or by DKIM or SPF of the same organisation."""
     by_name = {name: options for name, _score, options in symbols}
     if PROOF & by_name.keys():
         return True

@@ -15,8 +15,8 @@ PROVED = ["DMARC_POLICY_ALLOW", "R_DKIM_ALLOW", "MIME_GOOD"]
 KINDS = [
     (34, "kollegin{n}@musterdomain.de", (-4, 0), ["BAYES_HAM", "R_SPF_ALLOW", "MIME_GOOD"], OUTCOME.DELIVERED),
     (22, "kunde{n}@example.org", (-2, 3), PROVED, OUTCOME.DELIVERED),
-    (10, "newsletter@shop{n}.example", (2, 5), ["MAILLIST", "MIME_HTML_ONLY", "HTML_SHORT_LINK_IMG_1"], OUTCOME.DELIVERED),
-    (3, "rechnung@lieferant.example", (4, 7), ["DMARC_POLICY_ALLOW", "MIME_HTML_ONLY", "PDF_ENCRYPTED"], OUTCOME.ALLOWED),
+    (10, "newsletter@shop{n}.example", (2, 5), ["MAILLIST", "MIME_HTML_ONLY", "BAYES_HAM"], OUTCOME.DELIVERED),
+    (3, "post@lieferant.example", (4, 7), ["DMARC_POLICY_ALLOW", "MIME_HTML_ONLY", "PDF_ENCRYPTED"], OUTCOME.ALLOWED),
     (14, "gewinn{n}@lotto.example", (7, 12), ["BAYES_SPAM", "RBL_SPAMHAUS_SBL", "SUBJ_ALL_CAPS"], OUTCOME.JUNK),
     (8, "bank{n}@konto.example", (9, 16), ["PHISHING", "DMARC_POLICY_REJECT", "FROM_NEQ_DISPLAY_NAME"], OUTCOME.JUNK),
     (4, "werbung@shop.example", (2, 5), ["MAILLIST", "BAYES_SPAM", "HAS_LIST_UNSUB"], OUTCOME.BLOCKED),

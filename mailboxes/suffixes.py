@@ -17,5 +17,5 @@ def is_public_suffix(name: str) -> bool:
 
 
 def registered(name: str) -> str:
-    """The part of a canonical domain that somebody registered, such as example.co.uk of mail.example.co.uk; else nothing."""
+    """The part of a canonical domain that somebody registered, such as example.co.uk of mail.example.co.uk."""
     return _known().privatesuffix(name) or ""

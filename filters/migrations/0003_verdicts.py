@@ -41,9 +41,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "mail of a day",
                 "verbose_name_plural": "mail of days",
                 "ordering": ["day"],
-                "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "day"), name="filters_mailday_once_a_day")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "day"), name="filters_mailday_once_a_day")],
             },
         ),
         migrations.RunSQL(COMMENTS, migrations.RunSQL.noop),

@@ -25,7 +25,7 @@ COUNTED_FOR = timedelta(days=400)
 
 class VerdictQuerySet(TenantScopedQuerySet["Verdict"]):
     def visible_to(self, viewer):
-        """Whoever reads the mail sees what became of it: the owner, or a purpose's members. DVB and DSB see counts alone."""
+        """Whoever reads the mail sees what became of it: the owner, or members. DVB and DSB see counts alone."""
         if not viewer.is_authenticated or viewer.role != User.Role.USER:
             return self.none()
         return self.filter(tenant_id=viewer.tenant_id, mailbox__in=Mailbox.objects.opened_by(viewer).order_by())
@@ -65,7 +65,12 @@ class VerdictQuerySet(TenantScopedQuerySet["Verdict"]):
         counts = {f"at_{each}": Count("pk", filter=by_score & Q(score__gte=each)) for each in Sensitivity.values}
         found = self.filter(mailbox=mailbox, at__gte=first_day()).aggregate(messages=Count("pk"), **counts)
         return [
-            {"sensitivity": each, "score": each.value, "spam": found[f"at_{each.value}"], "messages": found["messages"]}
+            {
+                "sensitivity": each,
+                "score": each.value,
+                "spam": found[f"at_{each.value}"],
+                "messages": found["messages"],
+            }
             for each in Sensitivity
         ]
 

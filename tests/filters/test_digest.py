@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from smtplib import SMTPServerDisconnected
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -15,8 +16,9 @@ from filters.models import SpamSettings
 from tests.filters.reports import OUTCOME, make_verdict
 
 MAX = "max.mustermann@musterdomain.de"
+BERLIN = ZoneInfo("Europe/Berlin")
 # A Wednesday.
-NOON = timezone.make_aware(datetime(2026, 7, 15, 12, 0))
+NOON = datetime(2026, 7, 15, 12, 0, tzinfo=BERLIN)
 
 
 @pytest.fixture
@@ -153,16 +155,20 @@ class TestItComes:
         assert len(work()) == 2
 
 
+def here(text) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BERLIN)
+
+
 @pytest.mark.parametrize(
     ("days", "at", "begun"),
     [
-        (1, datetime(2026, 7, 15, 7, 0), datetime(2026, 7, 15, 7, 0)),
-        (1, datetime(2026, 7, 15, 6, 59), datetime(2026, 7, 14, 7, 0)),
-        (7, datetime(2026, 7, 13, 6, 59), datetime(2026, 7, 6, 7, 0)),
-        (7, datetime(2026, 7, 13, 7, 0), datetime(2026, 7, 13, 7, 0)),
+        (1, "2026-07-15 07:00", "2026-07-15 07:00"),
+        (1, "2026-07-15 06:59", "2026-07-14 07:00"),
+        (7, "2026-07-13 06:59", "2026-07-06 07:00"),
+        (7, "2026-07-13 07:00", "2026-07-13 07:00"),
         # Clocks were put forward in the night before.
-        (1, datetime(2026, 3, 29, 8, 0), datetime(2026, 3, 29, 7, 0)),
+        (1, "2026-03-29 08:00", "2026-03-29 07:00"),
     ],
 )
 def test_a_period_begins_at_seven_on_the_clock(days, at, begun):
-    assert digests.period_begun(days, timezone.make_aware(at)) == timezone.make_aware(begun)
+    assert digests.period_begun(days, here(at)) == here(begun)

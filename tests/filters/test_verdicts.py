@@ -54,7 +54,9 @@ class TestRspamdsDoor:
         [verdict] = door.queue.take()
         assert (verdict["recipients"], verdict["sender"]) == ([MAX], "werbung@shop.example")
 
-    @pytest.mark.parametrize("header", ["", "Bearer", f"bearer {SECRET}", f"Bearer {SECRET}x", "Bearer \udcff", "Bearer é"])
+    @pytest.mark.parametrize(
+        "header", ["", "Bearer", f"bearer {SECRET}", f"Bearer {SECRET}x", "Bearer \udcff", "Bearer é"]
+    )
     def test_takes_nothing_from_anybody_else(self, door, header):
         assert post(door, told(MAX), HTTP_AUTHORIZATION=header) == "403 Forbidden"
         assert not door.queue.take()
@@ -96,7 +98,11 @@ class TestRspamdsDoor:
         queue = Queue()
         for recipients in (30, 3, 4, 1):
             queue.put({"recipients": [MAX] * recipients})
-        assert [[len(each["recipients"]) for each in queue.take(most=8)] for _round in range(3)] == [[30], [3, 4, 1], []]
+        assert [[len(each["recipients"]) for each in queue.take(most=8)] for _round in range(3)] == [
+            [30],
+            [3, 4, 1],
+            [],
+        ]
 
 
 @committed
@@ -147,7 +153,8 @@ class TestAnAddress:
         assert {
             address: reached(address)
             for address in (
-                MAX, MAX.upper(), "max.mustermann+tag@musterdomain.de", "info@musterdomain.de", "info+x@musterdomain.de",
+                MAX, MAX.upper(), "max.mustermann+tag@musterdomain.de",
+                "info@musterdomain.de", "info+x@musterdomain.de",
                 "verkauf@musterdomain.de", "info@muster-alias.example", "max.mustermann+a+b@muster-alias.example",
                 "niemals@gefangen.example", "niemals+x@gefangen.example", "postmaster@gefangen.example",
                 "niemand@musterdomain.de", "x@elsewhere.example", "", "@", "+@musterdomain.de", "a@b@musterdomain.de",
@@ -157,7 +164,8 @@ class TestAnAddress:
             "info@musterdomain.de": [MAX], "info+x@musterdomain.de": [MAX],
             "verkauf@musterdomain.de": [erika, MAX], "info@muster-alias.example": [MAX],
             "max.mustermann+a+b@muster-alias.example": [MAX],
-            "niemals@gefangen.example": [erika], "niemals+x@gefangen.example": [erika], "postmaster@gefangen.example": [],
+            "niemals@gefangen.example": [erika], "niemals+x@gefangen.example": [erika],
+            "postmaster@gefangen.example": [],
             "niemand@musterdomain.de": [], "x@elsewhere.example": [], "": [], "@": [], "+@musterdomain.de": [],
             "a@b@musterdomain.de": [],
         }  # fmt: skip
@@ -193,7 +201,9 @@ class TestTheOutcome:
         assert outcome(cast, score=0) == "dropped"
 
     def test_is_allowed_only_where_the_sender_is_proved(self, cast):
-        SenderRule.objects.create(tenant=cast.tenant, mailbox=cast.mailbox, kind="allow", sender="werbung@shop.example")
+        SenderRule.objects.create(
+            tenant=cast.tenant, mailbox=cast.mailbox, kind="allow", sender="werbung@shop.example"
+        )
         assert outcome(cast, score=9) == "junk"
         assert outcome(cast, score=9, symbols=[("DMARC_POLICY_ALLOW", -0.5)]) == "allowed"
         assert Verdict.objects.get().authenticated
@@ -399,7 +409,14 @@ QUESTIONS = 9
 
 class TestTheMonth:
     def test_is_counted_in_one_query(self, cast, django_assert_num_queries):
-        for result, days in (("delivered", 0), ("allowed", 0), ("junk", 0), ("marked", 2), ("rejected", 29), ("junk", 30)):
+        for result, days in (
+            ("delivered", 0),
+            ("allowed", 0),
+            ("junk", 0),
+            ("marked", 2),
+            ("rejected", 29),
+            ("junk", 30),
+        ):
             make_verdict(cast.mailbox, result, days=days)
         make_verdict(cast.other_mailbox)
         with django_assert_num_queries(1):
@@ -466,5 +483,8 @@ class TestReasons:
     def test_of_longer_families_come_before_those_of_shorter_ones(self):
         starts = list(FAMILIES)
         assert not [
-            (start, other) for number, start in enumerate(starts) for other in starts[number + 1 :] if other.startswith(start)
+            (start, other)
+            for number, start in enumerate(starts)
+            for other in starts[number + 1 :]
+            if other.startswith(start)
         ]

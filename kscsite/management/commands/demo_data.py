@@ -123,7 +123,9 @@ class Command(InstallationCommand):
         )
         Membership.objects.set_members(function, responsible=responsible, members=[colleague], by=dvb)
         for local_part, a_day in MAIL_A_DAY.items():
-            box = Mailbox.objects.select_related("address", "tenant").get(address__address=f"{local_part}@{domains[0].name}")
+            box = Mailbox.objects.select_related("address", "tenant").get(
+                address__address=f"{local_part}@{domains[0].name}"
+            )
             sample_mail.fill(box, a_day=a_day)
 
     def bring_to(self, user, state, *, by):
