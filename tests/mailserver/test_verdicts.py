@@ -7,11 +7,16 @@ import smtplib
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailserver.__main__ import SAMPLE
+from mailserver.render import render
+from mailserver.settings import SettingsError
 from tests.mailserver.clients import HOST, fetch, message, receive
 from tests.mailserver.conftest import Running
 from tests.mailserver.portal import portal
@@ -56,6 +61,19 @@ def hand_in(stack: Running, mail: EmailMessage | bytes, sender: str, *recipients
     with smtplib.SMTP(HOST, stack.ports.smtp, timeout=30) as session:
         session.sendmail(sender, list(recipients), mail if isinstance(mail, bytes) else bytes(mail))
     return time.monotonic() - begun
+
+
+def test_the_exporter_is_off_without_an_address_and_its_secret_is_rspamds_alone(tmp_path: Path) -> None:
+    written = tmp_path / "rspamd" / "local.d" / "metadata_exporter.conf"
+    sample = replace(SAMPLE, tls_certificate="/cert", tls_key="/key")
+    render(sample, tmp_path)
+    assert written.read_text() == "enabled = false;\n"
+    render(replace(sample, verdicts_url="http://127.0.0.1:8000/rspamd/verdicts", verdicts_secret="geheim"), tmp_path)
+    assert 'secret = "geheim";' in written.read_text()
+    assert (written.stat().st_mode & 0o777, written.group()) == (0o640, "_rspamd")
+    for half in ({"verdicts_url": "http://x"}, {"verdicts_secret": "geheim"}, {"verdicts_secret": 'a"'}):
+        with pytest.raises(SettingsError, match="verdicts"):
+            replace(sample, **half)
 
 
 def test_each_mailbox_that_a_message_reaches_has_its_row(stack: Running, listening: None) -> None:
