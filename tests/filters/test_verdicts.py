@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.template import engines
+from django.template.loader import render_to_string
 from django.test import override_settings
+from django.urls import path
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import kscsite.urls
 from accounts.wall import NOBODY, showing
 from filters import intake as intake_module
 from filters.intake import Intake, Queue, written
@@ -404,6 +408,27 @@ class TestThePersonsPage:
         assert senders_on(page_of(cast.user, f"?box={box.public_id}")) == ["eigene"]
 
 
+class WithLists:
+    """The portal's addresses with one for putting a sender on a list."""
+
+    urlpatterns = [path("auf-die-liste/", lambda request: None, name="sender_rule_add"), *kscsite.urls.urlpatterns]
+
+
+def test_a_sender_is_put_on_a_list_from_the_row_of_a_message_to_oneself(cast, settings):
+    settings.ROOT_URLCONF = WithLists
+    make_verdict(cast.mailbox, sender='"x"@shop.example')
+    make_verdict(cast.mailbox, sender="")
+    box = make_function(cast.domain, "kasse", responsible=cast.user)
+    make_verdict(box, sender="kunde@shop.example")
+    shown = page_of(cast.user, "?outcome=delivered")
+    assert shown.count('action="/auf-die-liste/"') == 1
+    assert 'name="sender" value="&quot;x&quot;@shop.example"' in shown
+    assert f'name="next" value="{PAGE}?outcome=delivered"' in shown
+    assert 'name="kind" value="allow"' in shown and 'name="kind" value="block"' in shown
+    # Lists are a person's own: what a purpose's mail gets is not decided there.
+    assert 'action="/auf-die-liste/"' not in page_of(cast.user, f"?box={box.public_id}")
+
+
 QUESTIONS = 9
 
 
@@ -436,6 +461,9 @@ class TestTheMonth:
         assert [part.tone for part in month.parts] == ["delivered", "spam", "stopped"]
         assert all(part.height >= 3 and part.y >= 0 and part.x + month.column <= month.width for part in month.parts)
         assert month.parts[0].y + month.parts[0].height == month.height
+        page = "{% load mail_month %}{% mail_month box as month %}{% include 'filters/month.html' %}"
+        drawn = engines["django"].from_string(page).render({"box": cast.mailbox})
+        assert "200 Nachrichten zugestellt" in drawn and drawn.count("<rect") == 3
 
 
 def test_the_preview_says_what_each_sensitivity_would_have_done(cast, django_assert_num_queries):
@@ -446,6 +474,9 @@ def test_the_preview_says_what_each_sensitivity_would_have_done(cast, django_ass
     make_verdict(cast.other_mailbox, score=20)
     with django_assert_num_queries(1):
         preview = Verdict.objects.preview_of(cast.mailbox)
+    drawn = render_to_string("filters/preview.html", {"preview": preview})
+    assert re.findall(r"<td[^>]*>(\d+)</td>", drawn) == ["12", "2", "8", "3", "6", "4", "4", "6"]
+    assert "8 Nachrichten der letzten 30 Tage" in drawn
     assert [(each["score"], each["spam"], each["messages"]) for each in preview] == [
         (12, 2, 8), (8, 3, 8), (6, 4, 8), (4, 6, 8)
     ]  # fmt: skip
