@@ -7,11 +7,13 @@ from django.utils.translation import override
 from .models.outbox import OutboxMessage
 
 
-def deliver(to, subject, text):
-    """Send one e-mail, as plain text and in the portal's look; the outbox calls this and tries again when it fails."""
-    send_mail(
-        subject, text, None, [to], html_message=render_to_string("email.html", {"subject": subject, "text": text})
-    )
+def deliver(to, subject, text, link=""):
+    """Send one e-mail, as plain text and in the portal's look; the outbox calls this and tries again when it fails.
+
+    Addresses in the text can be clicked on, unless a `link` is given: then it is the only one, below the text.
+    """
+    html = render_to_string("email.html", {"subject": subject, "text": text, "link": link})
+    send_mail(subject, f"{text}\n\n{link}" if link else text, None, [to], html_message=html)
 
 
 def written(person, name, **context) -> tuple[str, str]:

@@ -226,6 +226,7 @@ OUTBOX_HANDLERS = {
     "announce_app_passwords": "accounts.policy.announce_app_passwords",
     "settle_mail_passwords": "accounts.policy.settle_mail_passwords",
     "renew_rejects": "filters.rejects.renew",
+    "spam_digest": "filters.digests.send",
 }
 # Called with the person after a password was set anew by a mailed link, unless they keep their mail programs' access.
 AFTER_PASSWORD_RESET = ["mailboxes.models.app_passwords.revoke_all"]
@@ -236,6 +237,8 @@ TIDIED = [
     "mailboxes.models.forget_long_gone",
     "mailboxes.models.forwards.tell_stopped",
     "filters.rejects.keep_whole",
+    "filters.models.forget_verdicts",
+    "filters.digests.ask_for_due",
 ]
 # Says of a person and an address whether mail to it ends in the very mailbox that the person cannot open.
 LEADS_TO_MAILBOX = "mailboxes.models.leads_to_mailbox"
@@ -255,6 +258,11 @@ REDIS_URL = env("REDIS_URL", default="")
 APP_PASSWORD_PEPPER = env("APP_PASSWORD_PEPPER")
 if not re.fullmatch(r"[A-Za-z0-9_.~-]{32,}", APP_PASSWORD_PEPPER):
     raise ImproperlyConfigured("APP_PASSWORD_PEPPER must be 32 or more of A-Z a-z 0-9 _ . ~ -, e.g. 64 hex digits.")
+
+# What Rspamd proves itself with when it tells what it said of a message; empty: nobody can tell.
+VERDICTS_SECRET = env("VERDICTS_SECRET", default="")
+if VERDICTS_SECRET and not re.fullmatch(r"[A-Za-z0-9_.~-]{32,}", VERDICTS_SECRET):
+    raise ImproperlyConfigured("VERDICTS_SECRET must be 32 or more of A-Z a-z 0-9 _ . ~ -, e.g. 64 hex digits.")
 
 # PEM files that sign Apple's configuration profiles: the key, and its certificate with the chain; else unsigned.
 PROFILE_SIGNING_KEY = env("PROFILE_SIGNING_KEY", default="")

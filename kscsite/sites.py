@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
 from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, Tenant, User
+from filters.models import MailDay
 from mailboxes.admin import ServerAddressAdmin
 from mailboxes.alias_admin import AliasDesk
 from mailboxes.departure_admin import DeletedMailboxDesk
@@ -47,7 +48,8 @@ class Desk(PortalAdminSite):
         return super().each_context(request) | found
 
     def index(self, request, extra_context=None):
-        return super().index(request, overview(request, self) | (extra_context or {}))
+        month = {"month": MailDay.objects.visible_to(request.user).month()}
+        return super().index(request, overview(request, self) | month | (extra_context or {}))
 
     @transaction.non_atomic_requests
     def search(self, request):

@@ -1,4 +1,4 @@
-"""The WSGI application, behind the well-known addresses of mail programs and behind one redirect.
+"""The WSGI application, behind Rspamd's door, the well-known addresses of mail programs and one redirect.
 
 Browsers tie security keys to a name, so 127.0.0.1 becomes localhost.
 """
@@ -28,7 +28,7 @@ import_module(settings.ROOT_URLCONF)
 behind = import_string("mailboxes.discovery.Discovery")(django_application)
 
 
-def application(environ, start_response):
+def redirected(environ, start_response):
     host, _, port = environ.get("HTTP_HOST", "").partition(":")
     if host == "127.0.0.1" and f"http://localhost:{port}" == settings.BASE_URL:
         start_response(
@@ -36,3 +36,6 @@ def application(environ, start_response):
         )
         return [b""]
     return behind(environ, start_response)
+
+
+application = import_string("filters.intake.Intake")(redirected)

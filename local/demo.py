@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
             env["BASE_URL"] = f"http://localhost:{options.port}"
             running.callback((state / "demo.json").unlink, missing_ok=True)
             pepper = env["APP_PASSWORD_PEPPER"]
-            servers = running.enter_context(mail.servers(cluster, pepper)) if options.mail else None
+            servers = running.enter_context(mail.servers(cluster, pepper, options.port)) if options.mail else None
             env |= servers.environment() if servers else {}
             accounts = _fill(state, env, servers.ports() if servers else None)
             children = Children(folders.state("log"))

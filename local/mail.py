@@ -25,6 +25,7 @@ class Servers:
 
     stack: Stack
     key: str
+    verdicts: str
 
     def ports(self) -> dict[str, Any]:
         """Host and ports for people and scripts."""
@@ -32,11 +33,12 @@ class Servers:
         return {"host": "localhost"} | {name: ports[name] for name in SHOWN}
 
     def environment(self) -> dict[str, str]:
-        """How the portal reaches Dovecot's administration and Rspamd's Redis."""
+        """How the portal reaches Dovecot's administration and Rspamd's Redis, and how it knows Rspamd."""
         return {
             "DOVEADM_URL": f"http://127.0.0.1:{self.stack.ports.doveadm}",
             "DOVEADM_API_KEY": self.key,
             "REDIS_URL": f"unix://{self.stack.settings.redis}",
+            "VERDICTS_SECRET": self.verdicts,
         }
 
 
@@ -70,10 +72,13 @@ def kept_cache(state: Path, place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def servers(cluster: Cluster, pepper: str) -> Iterator[Servers]:
-    """Have pgbouncer and the mail servers running meanwhile; `pepper` is the portal's for app passwords."""
+def servers(cluster: Cluster, pepper: str, portal: int) -> Iterator[Servers]:
+    """Have pgbouncer and the mail servers running meanwhile.
+
+    `pepper` is the portal's for app passwords, `portal` the port on which Rspamd tells it what it said of messages.
+    """
     runtime = folders.make_runtime(cluster.state) / "mail"
-    key = folders.kept_secret(cluster.state, "doveadm_api_key")
+    key, verdicts = (folders.kept_secret(cluster.state, name) for name in ("doveadm_api_key", "verdicts_secret"))
     gate = Pgbouncer(cluster)
     gate.start()
     passwords = {f"{role}_password": folders.kept_secret(cluster.state, role) for role in ADMITTED}
@@ -85,6 +90,8 @@ def servers(cluster: Cluster, pepper: str) -> Iterator[Servers]:
         app_password_pepper=pepper,
         srs_domain="srs.musterdomain.de",
         srs_secret=folders.kept_secret(cluster.state, "srs_secret"),
+        verdicts_url=f"http://127.0.0.1:{portal}/rspamd/verdicts",
+        verdicts_secret=verdicts,
         **passwords,
     )
     stack = Stack(settings, runtime)
@@ -92,7 +99,7 @@ def servers(cluster: Cluster, pepper: str) -> Iterator[Servers]:
         with kept_cache(cluster.state, stack.rspamd_cache):
             stack.start(progress=say)
             stack.wait_ready(progress=say)
-            yield Servers(stack, key)
+            yield Servers(stack, key, verdicts)
     except LaunchError as error:
         raise Stop(str(error)) from error
     finally:

@@ -14,3 +14,8 @@ def _known() -> PublicSuffixList:
 def is_public_suffix(name: str) -> bool:
     """Whether a canonical domain is such an ending, by the Public Suffix List; an unknown last label is one too."""
     return _known().privatesuffix(name) is None
+
+
+def registered(name: str) -> str:
+    """The part of a canonical domain that somebody registered, such as example.co.uk of mail.example.co.uk."""
+    return _known().privatesuffix(name) or ""

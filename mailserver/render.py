@@ -15,6 +15,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 VARIABLE = re.compile(r"@\{(\w+)\}")
 # Rspamd's modules that are nothing without DNS (and wait for it).
 DNS_MODULES = ("arc", "asn", "dkim", "dkim_signing", "dmarc", "fuzzy_check", "mx_check", "phishing", "rbl", "spf")
+EXPORTER = Path("rspamd/local.d/metadata_exporter.conf")
+DISABLED = "enabled = false;\n"
 NO_DNS = """# Nobody answers there: without names to resolve nothing may wait for an answer.
 dns {
   nameserver = ["127.0.0.1:9"];
@@ -50,7 +52,10 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def render(settings: Settings, out: Path) -> None:
-    """Write `postfix/`, `dovecot/`, `rspamd/` and, with an SRS domain, `postsrsd/` into `out`; needs root and the servers' groups for the secrets."""
+    """Write `postfix/`, `dovecot/`, `rspamd/` and, with an SRS domain, `postsrsd/` into `out`.
+
+    Needs root, and the servers' groups for the secrets.
+    """
     if not settings.tls_certificate:
         raise SettingsError("tls_certificate and tls_key: the servers cannot do without")
     values = variables(settings)
@@ -64,13 +69,17 @@ def render(settings: Settings, out: Path) -> None:
         rspamd = out / "rspamd" / "local.d"
         _write(rspamd / "options.inc", NO_DNS)
         for module in DNS_MODULES:
-            _write(rspamd / f"{module}.conf", "enabled = false;\n")
+            _write(rspamd / f"{module}.conf", DISABLED)
+    if not settings.verdicts_url:
+        _write(out / EXPORTER, DISABLED)
 
 
 def _permissions(name: Path) -> tuple[int, str | None]:
     """Return mode and group of a rendered file: secrets are for root and the one process that must read them."""
     if name.parts[0] == "postfix" and "mail_ro" in (TEMPLATES / name).read_text():
         return 0o640, "postfix"
+    if name == EXPORTER:
+        return 0o640, "_rspamd"
     # Dovecot's dict process is not root; its other files are read before it gives up root.
     if name.name in ("quota.conf.ext", "sieve.conf.ext", "senders.conf.ext"):
         return 0o640, "dovecot"

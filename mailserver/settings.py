@@ -126,6 +126,10 @@ class Settings:
     dovecot_log: str = "syslog"
     #: socket or address of Rspamd's controller
     rspamd_controller: str = "127.0.0.1:11334"
+    #: where Rspamd tells the portal what it said of each message: its address and "/rspamd/verdicts"; empty: nowhere
+    verdicts_url: str = ""
+    #: the portal's VERDICTS_SECRET
+    verdicts_secret: str = field(default="", repr=False)
 
     #: Redis with the copy of who rejects spam (the portal's REDIS_URL): a socket's path or address:port; empty: none
     redis: str = ""
@@ -146,7 +150,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if name.endswith(("_password", "_api_key", "_pepper")) or (name == "srs_secret" and value):
+            if name.endswith(("_password", "_api_key", "_pepper")) or (name.endswith("_secret") and value):
                 if not SECRET.fullmatch(value):
                     raise SettingsError(f"{name}: use only ASCII letters, digits and any of _ . ~ -")
             elif isinstance(value, str) and not PLAIN.fullmatch(value):
@@ -157,6 +161,8 @@ class Settings:
             raise SettingsError("srs_secret: an srs_domain needs it, e.g. from openssl rand -hex 32")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise SettingsError("tls_certificate and tls_key: give both files or neither")
+        if bool(self.verdicts_url) != bool(self.verdicts_secret):
+            raise SettingsError("verdicts_url and verdicts_secret: give both or neither")
 
     @classmethod
     def loopback(cls, runtime: Path, **values: Any) -> Settings:

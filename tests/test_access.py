@@ -91,6 +91,7 @@ ROUTES = {
     "einrichtung/telefon/<str:token>/apple.mobileconfig": everybody(200),
     "black-whitelist/": row("user"),
     "spamfilter/": row("user"),
+    "was-wurde-aus-meiner-mail/": row("user"),
     ".well-known/change-password": everybody("/passwort/aendern/"),
     "marke/<str:colour>.css": everybody(200),
     "marke/<str:digest>/logo.png": row(*PEOPLE, status=404),

@@ -98,6 +98,14 @@ class TestAValidationService:
         assert read().YUBIKEY_VALIDATION_URLS == []
 
 
+def test_rspamds_secret_is_long_and_plain_or_there_is_none(read):
+    for secret in ("", "a" * 32):
+        assert secret == read(VERDICTS_SECRET=secret).VERDICTS_SECRET
+    for secret in ("a" * 31, "a" * 32 + " ", "ä" * 40):
+        with pytest.raises(ImproperlyConfigured, match="VERDICTS_SECRET"):
+            read(VERDICTS_SECRET=secret)
+
+
 @pytest.mark.parametrize("resolver", ["", "127.0.0.1:53", "[::1]:5353"])
 def test_a_resolver_is_an_address_and_a_port(read, resolver):
     assert resolver == read(DNS_RESOLVER=resolver).DNS_RESOLVER

@@ -13,9 +13,11 @@ from django.db.models import QuerySet
 
 from accounts.models import AuditEvent, AuditNetwork, Logo, RecoveryRequest, Tenant, User
 from accounts.wall import NOBODY, everybody, showing
+from filters.models import MailDay
 from mailboxes.models import Alias, DkimKey, Domain, Mailbox, MailLogin, ServerAddress, Usage
 from tests.cast import CANARY, make_function
 from tests.client import Client, body
+from tests.filters.reports import make_verdict
 from tests.marks import committed, thorough
 from tests.promises import promise
 from tests.test_access import PARTS, clients, objects, url  # noqa: F401
@@ -40,6 +42,7 @@ EVERYBODY_NEEDED = {
     "accounts/wall.py",
     "mailboxes/forward_links.py",
     "mailboxes/forward_views.py",
+    "filters/intake.py",
     "mailboxes/models/requests.py",
     "mailboxes/setup.py",
     "mailboxes/views.py",
@@ -75,6 +78,8 @@ def rows(cast):
             sealed="sealed",
         )
         make_function(getattr(cast, f"{who}domain"), "kasse", responsible=user)
+        make_verdict(getattr(cast, f"{who}mailbox"), sender=f"{CANARY if who else 'max'}@elsewhere.example")
+        MailDay.objects.create(tenant=user.tenant, day="2026-01-01")
         ServerAddress.objects.create(tenant=user.tenant, protocol="pop3", host=f"{who}h", port=995, encryption="tls")
     return cast
 

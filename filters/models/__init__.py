@@ -3,6 +3,15 @@
 from .absences import Absence
 from .senders import SenderRule
 from .settings import Sensitivity, SpamPolicy, SpamSettings
-from .verdicts import Verdict
+from .verdicts import MailDay, Verdict, forget_verdicts
 
-__all__ = ["Absence", "SenderRule", "Sensitivity", "SpamPolicy", "SpamSettings", "Verdict"]
+__all__ = [
+    "Absence",
+    "MailDay",
+    "SenderRule",
+    "Sensitivity",
+    "SpamPolicy",
+    "SpamSettings",
+    "Verdict",
+    "forget_verdicts",
+]

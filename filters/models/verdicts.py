@@ -1,20 +1,78 @@
-"""What became of mail: one row for each message and mailbox that it reached, for a month at most."""
+"""What became of mail: one row for each message and mailbox that it reached, for a month at most; and counts a day."""
+
+import json
+from datetime import timedelta
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant, User
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 
+from ..month import Day, Month, first_day
+from ..reasons import reasons
+from .settings import Sensitivity, SpamPolicy
+
+KEPT_DAYS = SpamPolicy._meta.get_field("verdict_days").default
+# Counts name nobody, so they outlast the rows that they were made of.
+COUNTED_FOR = timedelta(days=400)
+
 
 class VerdictQuerySet(TenantScopedQuerySet["Verdict"]):
     def visible_to(self, viewer):
-        """A mailbox user sees those of their own mailbox; nobody else sees single ones, only counts."""
+        """Whoever reads the mail sees what became of it: the owner, or members. DVB and DSB see counts alone."""
         if not viewer.is_authenticated or viewer.role != User.Role.USER:
             return self.none()
-        return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
+        return self.filter(tenant_id=viewer.tenant_id, mailbox__in=Mailbox.objects.opened_by(viewer).order_by())
+
+    def keep(self, told: list[dict]) -> int:
+        """Write what Rspamd said of messages, in one statement; gives the number of rows, one a mailbox reached."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT filters_keep_verdicts(%s)", [json.dumps(told)])
+            return cursor.fetchone()[0]
+
+    def from_sender(self, text: str):
+        """Those whose sender contains this, in the header or on the envelope."""
+        return self.filter(Q(sender__contains=text.lower()) | Q(envelope_sender__contains=text.lower()))
+
+    def gone_to_spam_folder(self):
+        return self.filter(outcome__in=self.model.IN_SPAM_FOLDER)
+
+    def outdated(self, days: int):
+        """Those of the tenants that keep them for so many days, and older than that."""
+        keeping = Tenant.objects.annotate(days=Coalesce("spam_policy__verdict_days", KEPT_DAYS)).filter(days=days)
+        return self.filter(tenant__in=keeping, at__lt=timezone.now() - timedelta(days=days))
+
+    def month_of(self, mailbox) -> Month:
+        """The mailbox's last days, counted in one query."""
+        rows = self.filter(mailbox=mailbox, at__gte=first_day()).order_by().values(day=TruncDate("at"))
+        counts = {
+            name: Count("pk", filter=Q(outcome__in=outcomes)) for name, outcomes in self.model.COUNTED_AS.items()
+        }
+        return Month.of(Day(**row) for row in rows.annotate(**counts))
+
+    def preview_of(self, mailbox) -> list[dict]:
+        """For each sensitivity how many of the last days' messages would have been spam, in one query.
+
+        What a list of senders decided counts as a message, but at no sensitivity as spam.
+        """
+        by_score = ~Q(outcome__in=self.model.BY_LIST)
+        counts = {f"at_{each}": Count("pk", filter=by_score & Q(score__gte=each)) for each in Sensitivity.values}
+        found = self.filter(mailbox=mailbox, at__gte=first_day()).aggregate(messages=Count("pk"), **counts)
+        return [
+            {
+                "sensitivity": each,
+                "score": each.value,
+                "spam": found[f"at_{each.value}"],
+                "messages": found["messages"],
+            }
+            for each in Sensitivity
+        ]
 
 
 class Verdict(models.Model):
@@ -29,6 +87,14 @@ class Verdict(models.Model):
         ALLOWED = "allowed", _("delivered: sender on a whitelist")
         BLOCKED = "blocked", _("spam folder: sender on a blacklist")
         BLOCKED_DISCARDED = "dropped", _("not delivered: sender on a blacklist")
+
+    IN_SPAM_FOLDER = (Outcome.JUNK, Outcome.BLOCKED)
+    BY_LIST = (Outcome.ALLOWED, Outcome.BLOCKED, Outcome.BLOCKED_DISCARDED)
+    COUNTED_AS = {
+        "delivered": (Outcome.DELIVERED, Outcome.ALLOWED),
+        "spam": (Outcome.MARKED, *IN_SPAM_FOLDER),
+        "stopped": (Outcome.REJECTED, Outcome.DISCARDED, Outcome.BLOCKED_DISCARDED),
+    }
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
     mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="verdicts")
@@ -55,3 +121,47 @@ class Verdict(models.Model):
 
     def __str__(self):
         return self.sender
+
+    @property
+    def reasons(self) -> list[str]:
+        """What weighed most, in sentences."""
+        return reasons(self.symbols)
+
+
+class MailDayQuerySet(TenantScopedQuerySet["MailDay"]):
+    def outdated(self):
+        return self.filter(day__lt=timezone.localdate() - COUNTED_FOR)
+
+    def month(self) -> Month:
+        """The last days of what these rows count."""
+        rows = self.filter(day__gte=first_day().date()).values("day", "delivered", "spam", "stopped")
+        return Month.of(Day(**row) for row in rows)
+
+
+class MailDay(models.Model):
+    """How much mail reached a tenant's mailboxes on one day, and what became of it: numbers alone."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    day = models.DateField()
+    delivered = models.PositiveBigIntegerField(default=0)
+    spam = models.PositiveBigIntegerField(default=0)
+    stopped = models.PositiveBigIntegerField(default=0)
+
+    objects = MailDayQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("mail of a day")
+        verbose_name_plural = _("mail of days")
+        ordering = ["day"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="filters_mailday_once_a_day")]
+
+    def __str__(self):
+        return str(self.day)
+
+
+def forget_verdicts():
+    """Forget what tenants keep no longer; the worker calls this."""
+    chosen = SpamPolicy.objects.values_list("verdict_days", flat=True)
+    for days in {KEPT_DAYS, *chosen}:
+        Verdict.objects.outdated(days).delete()
+    MailDay.objects.outdated().delete()

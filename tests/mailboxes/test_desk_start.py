@@ -213,4 +213,4 @@ def test_the_page_costs_the_same_queries_at_ten_and_at_a_thousand(desk, cast):
         with CaptureQueriesContext(connection) as queries:
             page = desk.get(START)
         counts.append((page.context["tasks"][0].number, len(queries)))
-    assert counts == [(9, 9), (999, 9)]
+    assert counts == [(9, 10), (999, 10)]

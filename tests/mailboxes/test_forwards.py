@@ -92,7 +92,7 @@ def mailed_link() -> str:
     mail.outbox.clear()
     call_command("worker", once=True)
     [text] = [each.body for each in mail.outbox if "/bestaetigen/" in each.body]
-    [link] = re.findall(r"http://localhost:8000(\S+)", text)
+    [link] = re.findall(r"http://localhost:8000(\S+)", str(text))
     return link
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings as portal
 
-from local import folders
+from local import folders, ports
 from local.mail import kept_cache
 from mailserver.launch import Stack
 from mailserver.settings import Ports, Settings
 from tests.mailserver.database import Database
 from tests.mailserver.outside import Outside
+from tests.mailserver.portal import VERDICTS_SECRET
 
 API_KEY = "doveadm-secret"
 # What only a test can do: say by the subject how Rspamd judges it. [score10] adds ten points, [proved example.org] is
@@ -33,12 +34,13 @@ end }
 
 @dataclass(frozen=True)
 class Running:
-    """The running servers: their ports, the launcher, the database they read, and the world outside."""
+    """The running servers: ports, launcher, their database, the world outside, and where they expect the portal."""
 
     ports: Ports
     launcher: Stack
     database: Database
     outside: Outside
+    portal_port: int
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     database.create()
     outside = Outside()
     runtime = folders.make_runtime(state) / "mail"
+    [portal_port] = ports.free(1)
     settings = Settings.loopback(
         runtime,
         database_port=database.bouncer.port,
@@ -60,6 +63,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         default_transport=f"smtp:[127.0.0.1]:{outside.port}",
         srs_domain="srs.hoster.example",
         srs_secret="only-for-tests",
+        # Nobody listens there but in the tests that need it: mail flows all the same.
+        verdicts_url=f"http://127.0.0.1:{portal_port}/rspamd/verdicts",
+        verdicts_secret=VERDICTS_SECRET,
     )
     launcher = Stack(settings, runtime)
     rules = runtime / "etc" / "rspamd" / "rspamd.local.lua"
@@ -67,6 +73,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     rules.write_text(JUDGED_BY_SUBJECT)
     try:
         with outside, kept_cache(state, launcher.rspamd_cache), launcher:
-            yield Running(settings.ports, launcher, database, outside)
+            yield Running(settings.ports, launcher, database, outside, portal_port)
     finally:
         database.remove()

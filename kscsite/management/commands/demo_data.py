@@ -7,6 +7,7 @@ from django.utils import timezone, translation
 
 from accounts.commands import InstallationCommand
 from accounts.models import CredentialState, Deputy, Installation, RecoveryRequest, Tenant, User
+from kscsite import sample_mail
 from mailboxes.models import Alias, Domain, DomainRequest, Forward, Mailbox, Membership, ServerAddress
 
 CUSTOMER_NUMBER = "DEMO-1"
@@ -32,6 +33,8 @@ FORWARDS = [
     ("clara.creativ", "erika.mustermann@musterdomain.de"),
     ("max.mustermann", "max.mustermann@privat.example"),
 ]
+# Messages a working day of those who have a month of mail behind them.
+MAIL_A_DAY = {"max.mustermann": 12, "erika.mustermann": 6, FUNCTION: 4}
 STANDS_IN, STANDS_IN_DAYS = "erika.mustermann", 14
 COLLEAGUES = [
     (User.Role.STAFF, "staff@hoster.example", "Steffi Support"),
@@ -127,6 +130,11 @@ class Command(InstallationCommand):
             mailbox = Mailbox.objects.get(address__address=f"{local_part}@{domains[0].name}")
             Forward.objects.open_forward(mailbox=mailbox, target=target, by=mailbox.user)
         Membership.objects.set_members(function, responsible=responsible, members=[colleague], by=dvb)
+        for local_part, a_day in MAIL_A_DAY.items():
+            box = Mailbox.objects.select_related("address", "tenant").get(
+                address__address=f"{local_part}@{domains[0].name}"
+            )
+            sample_mail.fill(box, a_day=a_day)
 
     def bring_to(self, user, state, *, by):
         """Walk the person through the same verbs as in life until the state is reached."""

@@ -1,0 +1,38 @@
+"""Was wurde aus meiner Mail: what the spam filter said of each message, and what became of it."""
+
+from django.http import Http404
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.access import role_required
+from accounts.models import User
+from accounts.pages import BoundedPaginator
+from mailboxes.models import Mailbox
+
+from .forms import VerdictSearchForm
+from .models import Verdict
+
+PER_PAGE = 25
+
+
+@role_required(User.Role.USER)
+@require_safe
+def verdicts(request):
+    """The person's own mailbox first; members of one for a purpose choose it."""
+    boxes = Mailbox.objects.opened_by(request.user)
+    form = VerdictSearchForm(request.GET, boxes=boxes)
+    if not form.boxes:
+        raise Http404
+    mine = Verdict.objects.visible_to(request.user)
+    page = BoundedPaginator(form.found(mine), PER_PAGE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "form": form,
+        "mailbox": form.mailbox,
+        "own": form.mailbox.user_id == request.user.pk,
+        "month": mine.month_of(form.mailbox),
+        "page": page,
+        "query": query.urlencode(),
+    }
+    return render(request, "filters/verdicts.html", context)
