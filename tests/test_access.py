@@ -1,5 +1,6 @@
 """Every URL, every one of the cast: a URL without a row here fails the suite."""
 
+import io
 import logging
 import uuid
 from collections import Counter
@@ -19,6 +20,8 @@ from django.utils import timezone
 
 from accounts.backends import AreaBackend
 from accounts.models import AuditEvent, Installation, RecoveryRequest, SupportConsent, User
+from kscsite import wsgi
+from mailboxes import discovery
 from mailboxes.models import DeletedMailbox, DomainRequest, Import, ServerAddress
 from tests.cast import CANARY, Cast, make_app_password
 from tests.client import Client, body
@@ -228,6 +231,16 @@ ROUTES = {
     **room("staff/accounts/auditevent/", ["staff"], own=["staff"]),
     "staff/accounts/auditevent/export/": row("staff", status=405),
     "desk/accounts/auditevent/export/": row(*DVBS, "dsb", status=405),
+}
+
+
+# What is answered in front of Django, at whatever host: who asks is nobody, and gets values alone.
+WELL_KNOWN = {
+    "/mail/config-v1.1.xml": {"GET": 200, "HEAD": 200, "POST": 200},
+    "/.well-known/autoconfig/mail/config-v1.1.xml": {"GET": 200, "HEAD": 200, "POST": 200},
+    "/autodiscover/autodiscover.xml": {"GET": 404, "HEAD": 404, "POST": 404},
+    "/autodiscover/autodiscover.json": {"GET": 404, "HEAD": 404, "POST": 404},
+    "/": {"GET": 404, "HEAD": 404, "POST": 404, "PUT": 404, "PATCH": 404, "DELETE": 404, "OPTIONS": 404, "TRACE": 404},
 }
 
 
@@ -510,6 +523,35 @@ def test_no_other_method_gets_further_than_the_row_says(cast, clients, part, rec
                 transaction.set_rollback(True)
     record_property("walk", {**walk.asked, "leaks": len(walk.leaks)})
     assert walk.leaks == []
+
+
+def test_every_well_known_address_has_a_row():
+    assert discovery.AUTOCONFIG | {discovery.POX, discovery.JSON} == WELL_KNOWN.keys() - {"/"}
+
+
+@thorough
+@pytest.mark.parametrize("path", WELL_KNOWN)
+def test_a_well_known_address_answers_each_method_as_its_row_says(cast, monkeypatch, path, record_property):
+    """And names a domain by the host alone; with a session's cookie it answers as without one."""
+    # A test's transaction needs the connection that it began on.
+    monkeypatch.setattr(discovery, "close_old_connections", lambda: None)
+    ServerAddress.objects.create(protocol="imap", host="mail.hoster.example", port=993, encryption="tls")
+    got = {}
+    for verb in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        environ = {"HTTP_HOST": "autoconfig.musterdomain.de", "REQUEST_METHOD": verb, "PATH_INFO": path}
+        status, headers, content = asked_in_front(environ | {"HTTP_COOKIE": "ksc=x"})
+        got[verb] = int(status[:3])
+        assert CANARY not in content.decode() and "Set-Cookie" not in dict(headers)
+    assert got == dict.fromkeys(got, 405) | WELL_KNOWN[path]
+    record_property("walk", {"urls": 1} | {verb.lower(): 1 for verb in got})
+
+
+def asked_in_front(environ):
+    """Status line, headers and body of the application that stands before Django."""
+    started = []
+    given = {"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO()}
+    content = b"".join(wsgi.application(given | environ, lambda *answer: started.extend(answer)))
+    return started[0], started[1], content
 
 
 def check_headers(route, name, response):
