@@ -205,6 +205,7 @@ class TestTheStorageColumn:
         hold(cast.other_mailbox, 99 * MEGABYTE)
         page = desk.get(LIST).content.decode()
         assert 'high="80" optimum="0" value="81">' in page and 'value="99"' not in page
+        assert 'value="81">' in desk.get(f"{LIST}{cast.mailbox.pk}/change/").content.decode()
 
     def test_costs_as_many_queries_for_a_hundred_as_for_one(self, cast, desk):
         desk.get(LIST)
