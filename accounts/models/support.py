@@ -49,7 +49,7 @@ class SupportConsentQuerySet(models.QuerySet["SupportConsent"]):
 class SupportConsent(models.Model):
     """A person's word that support may look at their settings until a moment; at most one a person."""
 
-    tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
+    tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+", verbose_name=_("tenant"))
     user = models.OneToOneField(
         "accounts.User", models.CASCADE, related_name="support_consent", verbose_name=_("person")
     )
