@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django_otp.oath import hotp
 from PIL import Image
@@ -23,6 +23,12 @@ README = CHECKOUT / "docs" / "images"
 LOCALES = {"de": "de-DE", "en": "en-GB"}
 HELP_SIZE, README_SIZE = (720, 780), (1200, 800)
 DESK_SIZE, PHONE_SIZE = (1200, 900), (375, 812)
+# What a picture's name ends with, its size, and the colours that are asked for.
+LOOKS: tuple[tuple[str, tuple[int, int], Literal["light", "dark"]], ...] = (
+    ("", DESK_SIZE, "light"),
+    ("-dark", DESK_SIZE, "dark"),
+    ("-phone", PHONE_SIZE, "light"),
+)
 # Pages of the desk, each with the link there that leads on to what is shown.
 IN_LIST = "#result_list tbody th a"
 DESK = (
@@ -56,8 +62,7 @@ def main(description: Path) -> None:
 
 def desk_pages(browser: Browser, logged_in: StorageState, url: str) -> None:
     """The pages of docs/desk.md by daylight, at night and on a phone, for the DVB who has just logged in."""
-    looks = (("", DESK_SIZE, "light"), ("-dark", DESK_SIZE, "dark"), ("-phone", PHONE_SIZE, "light"))
-    for look, (width, height), scheme in looks:
+    for look, (width, height), scheme in LOOKS:
         context = browser.new_context(
             base_url=url,
             storage_state=logged_in,

@@ -46,7 +46,10 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     list_display = ("address_shown", "name", "state", "second_factor", "storage", "locked")
     list_filter = (KindFilter, CredentialFilter, HasFactor, FullnessFilter, LockFilter, LeavingFilter, "delivery")
     search_fields = ("address__address", "user__name")
-    readonly_fields = ("address_shown", "aliases_shown", "used_storage", "state", "issued", "used", "changed", "expires", "locked")
+    readonly_fields = (
+        *("address_shown", "aliases_shown", "used_storage"),
+        *("state", "issued", "used", "changed", "expires", "locked"),
+    )
     ordering = ("user__sort_key", "pk")
 
     def get_urls(self):
