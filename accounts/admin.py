@@ -22,6 +22,8 @@ from .models import AuditEvent, Installation, User
 from .pages import BoundedPaginator
 from .trail_words import ROLES, details, role_of
 
+# How long before its end a contract is looked at.
+SOON = timedelta(days=90)
 # Django's text, which its catalogues translate.
 SELECT_ROW = "Select this object for an action - {}"
 
@@ -187,13 +189,59 @@ def shown_time(when: datetime | None) -> str:
     return formats.date_format(timezone.localtime(when), "SHORT_DATETIME_FORMAT") if when else "–"
 
 
+class ContractFilter(admin.SimpleListFilter):
+    title = _("contract")
+    parameter_name = "contract"
+
+    def lookups(self, request, model_admin):
+        return [
+            ("ending", _("ends within 90 days")),
+            ("cancelled", _("cancelled")),
+            ("over", _("is over")),
+        ]
+
+    def queryset(self, request, queryset):
+        words = {
+            "ending": lambda: queryset.ending(SOON),
+            "cancelled": queryset.cancelled,
+            "over": queryset.over,
+        }
+        return words[self.value()]() if self.value() in words else queryset
+
+
 class TenantAdmin(ScopedAdmin):
     adders = changers = (User.Role.STAFF,)
     form = TenantForm
-    list_display = ("name", "customer_number", "status", "max_mailboxes", "max_storage_mb")
-    list_filter = ("status",)
-    search_fields = ("name", "customer_number")
+    list_display = ("name", "customer_number", "status", "contract_number", "contract", "max_mailboxes")
+    list_filter = ("status", ContractFilter)
+    search_fields = ("name", "customer_number", "contract_number", "contact_name")
     readonly_fields = ("status", "created_at")
+    fieldsets = (
+        (None, {"fields": ("customer_number", "name", "status", "created_at")}),
+        (
+            _("Contract"),
+            {
+                "fields": (
+                    *("contract_number", "contract_from", "contract_until", "cancelled_on"),
+                    *("contact_name", "contact_email", "contact_phone", "remark"),
+                )
+            },
+        ),
+        (_("Limits"), {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")}),
+        (
+            _("Logins"),
+            {
+                "fields": (
+                    *("initial_password_days", "password_rule", "second_factor", "second_factor_from"),
+                    *("factor_removal_hours", "app_passwords_from"),
+                )
+            },
+        ),
+        (
+            _("Support and look"),
+            {"fields": ("support_email", "support_phone", "accent", "logo", "remove_logo")},
+        ),
+    )
     actions = ("suspend", "resume")
 
     def save_model(self, request, obj, form, change):
@@ -201,7 +249,16 @@ class TenantAdmin(ScopedAdmin):
         form.save_logo()
         obj.settle_policy(form.changed_data)
         deed = AuditEvent.Deed.CHANGED if change else AuditEvent.Deed.CREATED
-        AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj)
+        # The customer's DVB and DSB read the trail.
+        AuditEvent.objects.record_form(deed, obj, form, by=request.user, tenant=obj, unsaid=("remark",))
+
+    @admin.display(description=_("contract"), ordering="contract_until")
+    def contract(self, obj):
+        if obj.contract_until is None:
+            return gettext("without end") if obj.contract_from or obj.contract_number else "–"
+        day = formats.date_format(obj.contract_until, "SHORT_DATE_FORMAT")
+        text = gettext("cancelled, until %s") if obj.cancelled_on else gettext("until %s")
+        return (gettext("ended on %s") if obj.contract_is_over else text) % day
 
     @admin.action(description=_("Suspend selected tenants"))
     def suspend(self, request, queryset):

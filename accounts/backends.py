@@ -14,6 +14,14 @@ class Throttled(Exception):
         self.wait = wait
 
 
+class Suspended(Exception):
+    """The password was right, and nothing but the suspension of the person's organisation is in the way."""
+
+    def __init__(self, user):
+        super().__init__(user)
+        self.user = user
+
+
 class AreaBackend(BaseBackend):
     """Login by area, address and password; whatever is wrong costs the same one hash."""
 
@@ -27,7 +35,11 @@ class AreaBackend(BaseBackend):
         with everybody():
             user = User.objects.at_login(area, name)
         correct, outdated = verify(password, user.password if user else "")
-        if not correct or not user.may_sign_in:
+        if not correct:
+            return None
+        if not user.may_sign_in:
+            if user.waits_for_tenant:
+                raise Suspended(user)
             return None
         show(user.reach)
         Brake.objects.forgive(area=area, address=name, ip=request.client_ip)

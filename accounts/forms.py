@@ -96,6 +96,26 @@ class PasswordChangeForm(forms.Form):
             self.add_error("repeated_password", _("The two passwords differ. Type the new one again."))
 
 
+class SupportConsentForm(forms.Form):
+    """For how long support may see a person's settings."""
+
+    HOURS = (
+        (1, _("1 hour")),
+        (4, _("4 hours")),
+        (24, _("1 day")),
+        (72, _("3 days")),
+        (168, _("7 days")),
+    )
+
+    lasting = forms.TypedChoiceField(
+        label=_("For how long"),
+        choices=HOURS,
+        initial=1,
+        coerce=lambda hours: timedelta(hours=int(hours)),
+        help_text=_("You can end it earlier at any time."),
+    )
+
+
 # How long before their password ends for mail programs people are told, at least.
 NOTICE = timedelta(days=3)
 
@@ -143,7 +163,13 @@ class TenantForm(RulesForm):
             *("factor_removal_hours", "app_passwords_from"),
             *("forwards_outside", "max_forwards"),
             *("support_email", "support_phone", "accent"),
+            *("contract_number", "contract_from", "contract_until", "cancelled_on"),
+            *("contact_name", "contact_email", "contact_phone", "remark"),
         )
+        # As browsers offer it: their own calendar.
+        widgets = dict.fromkeys(
+            ("contract_from", "contract_until", "cancelled_on"), forms.DateInput({"type": "date"}, "%Y-%m-%d")
+        ) | {"remark": forms.Textarea({"rows": 4})}
 
     def clean_logo(self):
         upload = self.cleaned_data["logo"]

@@ -12,6 +12,7 @@ from .models import AuditEvent, IdentityCheck, User
 # What the trail keeps beside columns of tables.
 LABELS = {
     "reason": _("reason"),
+    "support_until": _("until"),
     "target": _("leads to"),
     "may_send": _("may send as it"),
     "forward": _("sent on to"),

@@ -2,7 +2,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import devices, factors, login, look, passwords, recovery
+from .views import devices, factors, login, look, passwords, recovery, support
 
 to_change = login_not_required(RedirectView.as_view(pattern_name="password_change"))
 
@@ -32,6 +32,9 @@ urlpatterns = [
     path("passwort/vergessen/", recovery.password_forgotten, name="password_forgotten"),
     path("passwort/vergessen/gefragt/", recovery.password_asked, name="password_asked"),
     path("passwort/neu/<str:token>/", recovery.password_new, name="password_new"),
+    path("support-zugriff/", support.support_access, name="support_access"),
+    path("support-zugriff/erlauben/", support.support_allow, name="support_allow"),
+    path("support-zugriff/beenden/", support.support_end, name="support_end"),
     path("wiederherstellung/", recovery.recovery_address, name="recovery_address"),
     path("wiederherstellung/entfernen/", recovery.recovery_remove, name="recovery_remove"),
     path("wiederherstellung/bestaetigen/<str:token>/", recovery.recovery_confirm, name="recovery_confirm"),

@@ -51,7 +51,10 @@ class Portal:
         return "mailbox", f"post{mailbox}@kunde{tenant}.example"
 
     def dvbs(self, many: int) -> list[tuple[str, str]]:
-        return [("ksc", f"dvb@kunde{tenant}.example") for tenant in range(1, min(many, self.size.tenants) + 1)]
+        return [self.dvb(tenant) for tenant in range(1, min(many, self.size.tenants) + 1)]
+
+    def dvb(self, tenant: int) -> tuple[str, str]:
+        return "ksc", f"dvb@kunde{tenant}.example"
 
     def log_in(self, area: str, address: str) -> tuple[float, dict[str, str]]:
         """Send the login form; gives the seconds until the answer and the cookies of the session."""

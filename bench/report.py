@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-REMAINS = "## What remains\n"
+LISTS, REMAINS = "## The desk's long lists", "## What remains"
 HEAD = ("What", "Reach", "Ours", "Met", "Measured")
 NOTES = """\
 Written by `./ksc bench`; timings are no tests, they are looked at. Query counts, connections, plans, page weight and
@@ -27,6 +27,10 @@ layout shift are tests, in [tests/bench](../tests/bench) and
   access, alias), one after the other, against one transaction of *-S*.
 - *×* is a ratio of rates, or of times where it says so: median (least–most) of {rounds} rounds in which ours and the
   yardstick take turns.
+"""
+LISTS_NOTES = """\
+By `./ksc bench lists`: pages of the DVB of that one customer, each asked for by one client on a fresh connection, so
+that the time is the server's own, database included; other numbers and pages each time. Ours is the 95th percentile.
 """
 
 
@@ -78,17 +82,39 @@ def versions(postgresql: str) -> str:
     return ", ".join(parts + [f"{shown} {version(package)}" for shown, package in named.items()])
 
 
+def facts(postgresql: str, size: str, load: float) -> str:
+    """Where and among how much it was measured."""
+    lines = [f"{datetime.now(UTC):%Y-%m-%d}", *machine(), versions(postgresql)]
+    return "\n".join(f"- {line}" for line in [*lines, f"{size}; load average before the run {load:.2f}"])
+
+
 def write(rows: Sequence[Row], *, postgresql: str, size: str, rounds: int, load: float) -> None:
-    """Write RESULTS.md; what is said below the table of an earlier run stays."""
-    facts = [
-        f"{datetime.now(UTC):%Y-%m-%d}",
-        *machine(),
-        versions(postgresql),
-        f"{size}; load average before the run {load:.2f}",
-    ]
-    parts = ["# Results", "\n".join(f"- {fact}" for fact in facts), table(rows), NOTES.format(rounds=rounds).rstrip()]
-    _, heading, rest = (RESULTS.read_text() if RESULTS.exists() else "").partition(REMAINS)
-    RESULTS.write_text("\n\n".join([*parts, *([(heading + rest).rstrip()] if rest else [])]) + "\n")
+    """Write the main table of RESULTS.md; its sections stay."""
+    found = _sections()
+    found[""] = "\n\n".join(
+        ["# Results", facts(postgresql, size, load), table(rows), NOTES.format(rounds=rounds).rstrip()]
+    )
+    _write(found)
+
+
+def write_lists(rows: Sequence[Row], *, postgresql: str, size: str, load: float) -> None:
+    """Write the section about lists; all else stays."""
+    found = _sections()
+    found[LISTS] = "\n\n".join([LISTS, facts(postgresql, size, load), table(rows), LISTS_NOTES.rstrip()])
+    _write(found)
+
+
+def _sections() -> dict[str, str]:
+    """RESULTS.md by its headings; what stands before the first one by none."""
+    text = RESULTS.read_text() if RESULTS.exists() else ""
+    parts = text.split("\n## ")
+    return {"": parts[0].rstrip()} | {"## " + part.partition("\n")[0]: ("## " + part).rstrip() for part in parts[1:]}
+
+
+def _write(sections: dict[str, str]) -> None:
+    """What remains to be done is told last."""
+    order = ["", LISTS, *(name for name in sections if name not in ("", LISTS, REMAINS)), REMAINS]
+    RESULTS.write_text("\n\n".join(sections[name] for name in order if sections.get(name)) + "\n")
 
 
 def _lines(path: str) -> list[str]:

@@ -21,6 +21,8 @@ from bench.rounds import Compared, Measure, alternate
 from bench.servers import Server
 
 PARTS = ("start", "pages", "login", "wall", "lookups")
+# Measured in a database of its own, and told in a section of its own.
+LISTS = "lists"
 WALLED = "SELECT relname FROM pg_class WHERE relforcerowsecurity"
 BARE, HASH = "/", "/hash"
 LOGINS_A_ROUND = 12
@@ -47,13 +49,15 @@ class Place:
     database: str
     yardstick_database: str
     superuser: str
+    # The database of the long lists: as the superuser, and as the portal.
+    lists: dict[str, str]
     templates: str
     folder: str
     checkout: str
 
-    def server(self, name: str, application: str, path: str) -> Server:
+    def server(self, name: str, application: str, path: str, **environment: str) -> Server:
         port = self.ports[name]
-        environment = self.environment | {"BASE_URL": f"http://localhost:{port}"}
+        environment = self.environment | {"BASE_URL": f"http://localhost:{port}"} | environment
         command = [*self.gunicorn, application]
         return Server(command, port, path, environment, Path(self.checkout), Path(self.folder) / f"{name}.log")
 

@@ -1,5 +1,6 @@
 """An installation of some size, made by the database itself in seconds; no row is written by the portal's code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +24,14 @@ TABLES = (
         max_storage_mb, initial_password_days, password_rule, created_at)
     SELECT 'seeded-' || t, 'Kunde ' || t, 'active', 5, 2 * %(mailboxes)s, %(mailboxes)s, 4096 * %(mailboxes)s,
         14, 'classes', now()
-    FROM generate_series(1, %(tenants)s) AS t
+    FROM generate_series(%(first)s::int, %(last)s::int) AS t
     """,
     """
     CREATE TEMPORARY TABLE seeded ON COMMIT DROP AS
     SELECT id AS tenant_id, substr(customer_number, 8)::int AS t, 'kunde' || substr(customer_number, 8) || '.example'
         AS domain
-    FROM accounts_tenant WHERE customer_number LIKE 'seeded-%%'
+    FROM accounts_tenant
+    WHERE customer_number LIKE 'seeded-%%' AND substr(customer_number, 8)::int BETWEEN %(first)s::int AND %(last)s::int
     """,
     "INSERT INTO mailboxes_domain (tenant_id, name, created_at) SELECT tenant_id, domain, now() FROM seeded",
     """
@@ -85,19 +87,6 @@ TABLES = (
     SELECT d.tenant_id, 'zweit-' || d.name, now(), d.id FROM seeded JOIN mailboxes_domain d USING (tenant_id)
     """,
     """
-    INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
-    SELECT m.tenant_id, m.id, service, now()
-    FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) CROSS JOIN unnest(ARRAY['imap', 'smtp']) AS service
-    """,
-    # Used so lately that asking about it writes nothing.
-    """
-    INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, holder_id, name, protocols, networks,
-        token_hash, created_at, last_used_at, last_used_by, last_used_ip)
-    SELECT m.tenant_id, gen_random_uuid(), m.id, m.user_id, 'Handy', '{imap,smtp}', '{}',
-        encode(sha256(a.address::bytea), 'hex'), now(), now() + interval '1 year', 'imap', '192.0.2.7'
-    FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
-    """,
-    """
     INSERT INTO accounts_auditevent (tenant_id, at, actor_label, actor_role, deed, object_type, object_id,
         object_label, old, new, request_id)
     SELECT m.tenant_id, now(), '', 'system', 'created', 'mailboxes.mailbox', m.id::text, a.address, '{}', '{}', ''
@@ -106,6 +95,29 @@ TABLES = (
     JOIN mailboxes_address a ON a.id = m.address_id
     """,
 )
+MAIL_LOGINS = """
+INSERT INTO mailboxes_maillogin (tenant_id, mailbox_id, service, at)
+SELECT m.tenant_id, m.id, service, now()
+FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) CROSS JOIN unnest(ARRAY['imap', 'smtp']) AS service
+"""
+# Used so lately that asking about it writes nothing.
+APP_PASSWORDS = """
+INSERT INTO mailboxes_apppassword (tenant_id, public_id, mailbox_id, holder_id, name, protocols, networks,
+    token_hash, created_at, last_used_at, last_used_by, last_used_ip)
+SELECT m.tenant_id, gen_random_uuid(), m.id, m.user_id, 'Handy', '{imap,smtp}', '{}',
+    encode(sha256(a.address::bytea), 'hex'), now(), now() + interval '1 year', 'imap', '192.0.2.7'
+FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
+"""
+# Some mailboxes hold more than 80 percent of what they may.
+USAGE = """
+INSERT INTO mailboxes_usage (username, tenant_id, bytes, messages, changed_at)
+SELECT a.address, m.tenant_id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100, now()
+FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
+ON CONFLICT DO NOTHING
+"""
+# What pages and mail servers ask, and what the desk's lists ask.
+ASKED = (*TABLES, MAIL_LOGINS, APP_PASSWORDS)
+LISTED = (*TABLES, USAGE)
 ANALYSED = (
     *("accounts_tenant", "accounts_user", "accounts_auditevent", "mailboxes_domain", "mailboxes_address"),
     *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword"),
@@ -118,17 +130,20 @@ class Size:
 
     tenants: int
     mailboxes: int
+    # Number of the first of the tenants.
+    first: int = 1
 
     def __str__(self) -> str:
         return f"{self.tenants * self.mailboxes:,} mailboxes of {self.tenants:,} tenants"
 
 
-def fill(cursor: psycopg.Cursor[Any], size: Size, password: str) -> None:
+def fill(cursor: psycopg.Cursor[Any], size: Size, password: str, statements: Sequence[str] = ASKED) -> None:
     """Write the rows as the owner of the tables and let the planner see them; everybody has the same password hash."""
-    parameters = {"tenants": size.tenants, "mailboxes": size.mailboxes, "password": password}
+    last = size.first + size.tenants - 1
+    parameters = {"first": size.first, "last": last, "mailboxes": size.mailboxes, "password": password}
     # The planner knows nothing yet of what was just written, and would go through it row by row.
     cursor.execute("SET enable_nestloop = off")
-    for statement in TABLES:
+    for statement in statements:
         cursor.execute(statement, parameters)
     cursor.execute("RESET enable_nestloop")
     cursor.execute(f"ANALYZE {', '.join(ANALYSED)}")

@@ -5,8 +5,9 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
-from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, Tenant, User
+from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, SupportConsent, Tenant, User
 from filters.models import MailDay
+from filters.support_admin import SupportRoom
 from mailboxes.admin import ServerAddressAdmin
 from mailboxes.alias_admin import AliasDesk
 from mailboxes.departure_admin import DeletedMailboxDesk
@@ -82,6 +83,7 @@ staff.register(Domain, DomainAdmin)
 staff.register(DomainRequest, DomainRequestAdmin)
 staff.register(User, ColleagueAdmin)
 staff.register(RecoveryRequest, RecoveryRequestAdmin)
+staff.register(SupportConsent, SupportRoom)
 staff.register(ServerAddress, ServerAddressAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

@@ -12,6 +12,8 @@ from local.processes import WITH_PARENT
 from local.report import Stop
 
 YARDSTICK_DATABASE = "yardstick"
+# Of the long lists; made with the tables that the other one has before it is filled.
+LISTS_DATABASE = "lists"
 # What the rows are made by: when it changes, the database is made anew.
 MADE_BY = ("*/migrations/*.py", "*/sql/*.sql", "bench/seed.py")
 
@@ -39,10 +41,12 @@ def _tables(state: Path, cluster: Cluster, env: dict[str, str]) -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     stamp.unlink(missing_ok=True)
-    for name in (DATABASE, YARDSTICK_DATABASE):
+    for name in (DATABASE, YARDSTICK_DATABASE, LISTS_DATABASE):
         cluster.sql(f"DROP DATABASE IF EXISTS {name}")
+    for name in (DATABASE, YARDSTICK_DATABASE):
         cluster.sql(f"CREATE DATABASE {name} OWNER ksc_owner")
     demo.manage(env, "migrate", "--verbosity", "0")
+    cluster.sql(f"CREATE DATABASE {LISTS_DATABASE} TEMPLATE {DATABASE} OWNER ksc_owner")
     folders.write_private(stamp, wanted)
 
 
@@ -66,6 +70,10 @@ def _place(state: Path, cluster: Cluster, env: dict[str, str]) -> dict[str, obje
         "database": DATABASE,
         "yardstick_database": YARDSTICK_DATABASE,
         "superuser": cluster.url("postgres", DATABASE),
+        "lists": {
+            "superuser": cluster.url("postgres", LISTS_DATABASE),
+            "portal": cluster.url("ksc_app", LISTS_DATABASE),
+        },
         "templates": str(folders.CHECKOUT / "mailserver" / "templates"),
         "folder": str(state),
         "checkout": str(folders.CHECKOUT),

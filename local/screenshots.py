@@ -1,6 +1,7 @@
 """./ksc screenshots: the pictures of README and of the help page, made anew from a demo of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ STOP_SECONDS = 60.0
 def run(arguments: list[str]) -> int:
     """Start a demo in a state folder of its own, take the pictures, stop it."""
     packages.ensure("postgresql", "browser")
+    # Of an earlier run everybody has a second factor by now.
+    shutil.rmtree(folders.state("screenshots"))
     state = folders.state("screenshots")
     described, [port] = state / "demo.json", ports.free(1)
     described.unlink(missing_ok=True)

@@ -46,7 +46,10 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     list_display = ("address_shown", "name", "state", "second_factor", "storage", "locked")
     list_filter = (KindFilter, CredentialFilter, HasFactor, FullnessFilter, LockFilter, LeavingFilter, "delivery")
     search_fields = ("address__address", "user__name")
-    readonly_fields = ("address_shown", "aliases_shown", "state", "issued", "used", "changed", "expires", "locked")
+    readonly_fields = (
+        *("address_shown", "aliases_shown", "used_storage"),
+        *("state", "issued", "used", "changed", "expires", "locked"),
+    )
     ordering = ("user__sort_key", "pk")
 
     def get_urls(self):
@@ -90,10 +93,10 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
         if obj is None:
             return [(None, {"fields": fields})]
         if obj.user.is_function:
-            return [(None, {"fields": ("address_shown", "aliases_shown", *fields, "locked")})]
+            return [(None, {"fields": ("address_shown", "aliases_shown", "used_storage", *fields, "locked")})]
         times = ("state", "issued", "expires", "used", "changed", "second_factor", "locked")
         return [
-            (None, {"fields": ("address_shown", "aliases_shown", *fields)}),
+            (None, {"fields": ("address_shown", "aliases_shown", "used_storage", *fields)}),
             (_("Credentials"), {"fields": times}),
         ]
 
@@ -159,6 +162,10 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     @admin.display(description=_("storage"))
     def storage(self, obj):
         return usage_shown(obj.used_bytes, obj.storage_mb)
+
+    @admin.display(description=_("storage used"))
+    def used_storage(self, obj):
+        return self.storage(obj)
 
     @admin.display(description=_("given out on"))
     def issued(self, obj):

@@ -1,5 +1,6 @@
 import gc
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_configure():
     """Tests look at everybody's rows; a request in a test sees what its person may, as it does outside."""
     show(EVERYBODY)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The figures of the access walk, which its tests noted."""
+    reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, [])]
+    found = Counter()
+    for report in reports:
+        found.update(dict(getattr(report, "user_properties", ())).get("walk", {}))
+    if found:
+        urls, leaks = found.pop("urls", 0), found.pop("leaks", 0)
+        verbs = ", ".join(f"{verb.upper()} {count}" for verb, count in sorted(found.items()))
+        line = f"{urls} URLs, 8 roles, {len(found)} methods ({verbs}): {found.total()} requests, {leaks} leaks"
+        terminalreporter.write_sep("-", "access walk")
+        terminalreporter.write_line(line)
 
 
 def pytest_collection_finish():

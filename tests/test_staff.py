@@ -1,6 +1,9 @@
 """The hoster's staff admin: what staff set, and what holds for them too."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEvent, Installation, OutboxMessage, User
 from mailboxes.models import Domain, ServerAddress
@@ -27,6 +30,47 @@ class TestATenant:
         staff.post(f"/staff/accounts/tenant/{tenant.pk}/change/", form | {"name": "Neue AG"})
         event = AuditEvent.objects.filter(tenant=tenant, deed="changed").get()
         assert (event.old, event.new) == ({"name": "Neue GmbH"}, {"name": "Neue AG"})
+
+    def save(self, staff, tenant, **changed):
+        """Send the tenant's form as it is, with these values changed."""
+        page = staff.get(f"/staff/accounts/tenant/{tenant.pk}/change/")
+        form = page.context["adminform"].form
+        entered = {name: "" if (value := form[name].value()) is None else value for name in form.fields}
+        entered = {name: value for name, value in entered.items() if name not in ("logo", "remove_logo")}
+        return staff.post(f"/staff/accounts/tenant/{tenant.pk}/change/", entered | changed)
+
+    def test_has_a_contract_that_the_list_shows_and_is_narrowed_by(self, staff, cast):
+        today = timezone.localdate()
+        days = {"contract_from": "2020-01-01", "contract_until": today + timedelta(days=30), "cancelled_on": today}
+        given = {"contract_number": "V-17", "contact_name": "Ines Muster", "contact_email": "ines@example.org"}
+        assert self.save(staff, cast.tenant, **days, **given).status_code == 302
+
+        def listed(query):
+            return [str(row) for row in staff.get(f"/staff/accounts/tenant/{query}").context["cl"].result_list]
+
+        assert listed("?contract=ending") == listed("?contract=cancelled") == listed("?q=V-17") == [str(cast.tenant)]
+        assert listed("?contract=over") == []
+        assert "gekündigt, bis " in staff.get("/staff/accounts/tenant/").content.decode()
+
+    @pytest.mark.parametrize(
+        ("days", "message"),
+        [
+            ({"contract_from": "2026-02-01", "contract_until": "2026-01-31"}, "Der letzte Tag des Vertrags liegt vor"),
+            ({"cancelled_on": "2026-01-31"}, "Geben Sie an, mit welchem Tag"),
+        ],
+    )
+    def test_has_no_contract_whose_days_make_no_sense(self, staff, cast, days, message):
+        page = self.save(staff, cast.tenant, **days)
+        assert page.status_code == 200 and message in page.content.decode()
+
+    def test_has_a_remark_that_is_for_staff_alone(self, staff, cast):
+        assert self.save(staff, cast.tenant, remark="zahlt spät").status_code == 302
+        assert "zahlt spät" in staff.get(f"/staff/accounts/tenant/{cast.tenant.pk}/change/").content.decode()
+        event = AuditEvent.objects.filter(deed="changed", tenant=cast.tenant).latest("pk")
+        assert (event.old, event.new) == ({}, {"remark": "…"})
+        staff.force_login(cast.dvb)
+        for path in ("", f"accounts/policy/{cast.tenant.pk}/change/", "accounts/auditevent/"):
+            assert "zahlt spät" not in staff.get(f"/desk/{path}").content.decode()
 
     @pytest.mark.parametrize("days", [0, 15, -1])
     def test_never_gives_an_initial_password_more_than_fourteen_days(self, staff, cast, days):

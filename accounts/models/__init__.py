@@ -10,6 +10,7 @@ from .outbox import OutboxMessage
 from .places import KnownPlace
 from .recovery import IdentityCheck, PasswordReset, RecoveryAddress, RecoveryRequest
 from .sessions import PortalSession
+from .support import SupportConsent
 from .tenants import Installation, Policy, Tenant
 from .trail import AuditEvent, AuditNetwork
 from .users import StaleCredentials, User
@@ -35,6 +36,7 @@ __all__ = [
     "RecoveryAddress",
     "RecoveryRequest",
     "StaleCredentials",
+    "SupportConsent",
     "Tenant",
     "User",
     "coverage",

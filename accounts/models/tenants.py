@@ -1,4 +1,4 @@
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from django.apps import apps
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -37,6 +37,19 @@ class TenantQuerySet(models.QuerySet):
             return self
         return self.filter(pk=viewer.tenant_id)
 
+    def ending(self, within: timedelta):
+        """Those whose contract ends soon."""
+        today = timezone.localdate()
+        return self.filter(contract_until__range=(today, today + within))
+
+    def cancelled(self):
+        """Those that gave or got notice, whether the last day has come or not."""
+        return self.filter(cancelled_on__isnull=False)
+
+    def over(self):
+        """Those whose contract is over; what that means for their logins, staff decide."""
+        return self.filter(contract_until__lt=timezone.localdate())
+
 
 class Tenant(Supported, models.Model):
     """A customer of the mail hoster: the wall between two tenants is what the portal guards most."""
@@ -70,6 +83,40 @@ class Tenant(Supported, models.Model):
         expression=SortKey(F("name")), output_field=models.TextField(), db_persist=True, editable=False
     )
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.ACTIVE)
+    contract_number = models.CharField(
+        _("contract number"), max_length=40, blank=True, default="", db_default="", validators=[validate_name]
+    )
+    contract_from = models.DateField(_("contract from"), null=True, blank=True)
+    contract_until = models.DateField(
+        _("contract until"),
+        null=True,
+        blank=True,
+        help_text=_("Last day; empty: no end is known. Nothing ends by itself then: suspend the customer."),
+    )
+    cancelled_on = models.DateField(
+        _("cancelled on"), null=True, blank=True, help_text=_("Day on which the notice arrived.")
+    )
+    contact_name = models.CharField(
+        _("contact person"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_name],
+        help_text=_("Whom you ask about the contract; often not the DVB."),
+    )
+    contact_email = models.EmailField(_("contact's e-mail"), blank=True, default="", db_default="")
+    contact_phone = models.CharField(
+        _("contact's phone"), max_length=40, blank=True, default="", db_default="", validators=[validate_name]
+    )
+    remark = models.TextField(
+        _("remark"),
+        max_length=2000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("For staff alone: no one of the customer reads it, and the trail says only that it was changed."),
+    )
     max_domains = models.PositiveIntegerField(_("domains at most"), default=5)
     max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), default=50)
     max_aliases = models.PositiveIntegerField(_("aliases at most"), default=200)
@@ -164,6 +211,16 @@ class Tenant(Supported, models.Model):
                 name="accounts_tenant_second_factor_day",
                 violation_error_message=_("Say from which day on a second factor is required."),
             ),
+            models.CheckConstraint(
+                condition=Q(contract_from=None) | Q(contract_until=None) | Q(contract_until__gte=F("contract_from")),
+                name="accounts_tenant_contract_days_in_order",
+                violation_error_message=_("The contract's last day is before its first one."),
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_on=None) | Q(contract_until__isnull=False),
+                name="accounts_tenant_cancelled_has_end",
+                violation_error_message=_("Say with which day a contract ends that was cancelled."),
+            ),
         ]
 
     def __str__(self):
@@ -172,6 +229,10 @@ class Tenant(Supported, models.Model):
     @property
     def is_suspended(self) -> bool:
         return self.status == self.Status.SUSPENDED
+
+    @property
+    def contract_is_over(self) -> bool:
+        return self.contract_until is not None and self.contract_until < timezone.localdate()
 
     @property
     def factor_is_due(self) -> bool:

@@ -37,10 +37,13 @@ class AuditEventManager(models.Manager["AuditEvent"]):
             request_id=current_request.get().request_id,
         )
 
-    def record_form(self, deed, obj, form, *, by, tenant=None):
-        """Write what a form changed, with the values before; nothing where nothing was changed."""
-        old = {name: str(form.initial.get(name, "")) for name in form.changed_data}
-        new = {name: str(form.cleaned_data[name]) for name in form.changed_data}
+    def record_form(self, deed, obj, form, *, by, tenant=None, unsaid=()):
+        """Write what a form changed, with the values before; nothing where nothing was changed.
+
+        Of the fields in `unsaid` it is said only that they were changed.
+        """
+        old = {name: str(form.initial.get(name, "")) for name in form.changed_data if name not in unsaid}
+        new = {name: str(form.cleaned_data[name]) if name not in unsaid else "…" for name in form.changed_data}
         if new:
             self.record(deed, obj, by=by, tenant=tenant, old=old, new=new)
 
@@ -59,6 +62,11 @@ class AuditEventQuerySet(models.QuerySet):
 
     def logins_of(self, user):
         return self.about(user).filter(deed=AuditEvent.Deed.LOGGED_IN)
+
+    def support_of(self, user):
+        """What a person allowed support, and when support looked."""
+        deeds = (AuditEvent.Deed.SUPPORT_ALLOWED, AuditEvent.Deed.SUPPORT_ENDED, AuditEvent.Deed.SUPPORT_LOOKED)
+        return self.about(user).filter(deed__in=deeds)
 
     def about(self, *objects):
         """What was done to these objects."""
@@ -93,6 +101,9 @@ class AuditEvent(models.Model):
         UNLOCKED = "unlocked", _("unlocked")
         LEAVES = "leaves", _("departure planned")
         STAYS = "stays", _("departure taken back")
+        SUPPORT_ALLOWED = "support_allowed", _("support access allowed")
+        SUPPORT_ENDED = "support_ended", _("support access ended")
+        SUPPORT_LOOKED = "support_looked", _("settings looked at by support")
         TENANT_SUSPENDED = "tenant_suspended", _("tenant suspended")
         TENANT_RESUMED = "tenant_resumed", _("tenant resumed")
 

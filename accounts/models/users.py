@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.db import models, transaction
-from django.db.models import Exists, F, Func, OuterRef, Q
+from django.db.models import Exists, F, Func, OuterRef, Q, Subquery, Value
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -37,14 +37,20 @@ class MaySignIn(Func):
     function = "accounts_may_sign_in"
     output_field = models.BooleanField()
 
-    def __init__(self):
-        super().__init__(
-            F("locked_at"), F("valid_until"), F("initial_password"), F("initial_expires_at"), F("tenant__status")
-        )
+    def __init__(self, status=None):
+        """`status` stands in for the tenant's own."""
+        own = (F("locked_at"), F("valid_until"), F("initial_password"), F("initial_expires_at"))
+        super().__init__(*own, status or F("tenant__status"))
 
 
 def _has_factor() -> Exists:
     return Exists(apps.get_model("accounts.Factor").objects.devices().filter(user=OuterRef("pk")))
+
+
+def _support_until() -> Subquery:
+    """Until when the person lets support see their settings; NULL: not now."""
+    consents = apps.get_model("accounts.SupportConsent").objects.open()
+    return Subquery(consents.filter(user=OuterRef("pk")).values("until"))
 
 
 class UserQuerySet(models.QuerySet):
@@ -80,8 +86,10 @@ class UserQuerySet(models.QuerySet):
         return self.for_sign_in().filter(role=User.Role.STAFF, may_sign_in=True)
 
     def for_sign_in(self):
-        """With the tenant, `accounts_may_sign_in`, and whether there is a second factor, in one query."""
-        return self.select_related("tenant").annotate(may_sign_in=MaySignIn(), has_factor=_has_factor())
+        """With the tenant, `accounts_may_sign_in`, and what each page asks about the person, in one query."""
+        return self.select_related("tenant").annotate(
+            may_sign_in=MaySignIn(), has_factor=_has_factor(), support_until=_support_until()
+        )
 
     def settle_mail_passwords(self):
         """Decide anew whose password opens mail programs; where it no longer does, open sessions end.
@@ -114,8 +122,12 @@ class UserQuerySet(models.QuerySet):
             self.filter(pk__in=hashes).settle_mail_passwords()
 
     def at_login(self, area, address):
-        """The account behind a login form's area and canonical address, whatever its tenant."""
-        return self.for_sign_in().filter(area=area, address=address).first()
+        """The account behind a login form's area and canonical address, whatever its tenant.
+
+        With `waits_for_tenant`: by the same rule only the suspension of the organisation keeps the person out.
+        """
+        waits = Q(MaySignIn(Value("active"))) & Q(tenant__status="suspended")
+        return self.for_sign_in().annotate(waits_for_tenant=waits).filter(area=area, address=address).first()
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
@@ -343,7 +355,7 @@ class User(AbstractBaseUser):
         """Make the drawn password the only valid one; `issue` is how often the caller saw it given out.
 
         `check` says for the trail how it was found out who the person is. What the person before may have left goes:
-        recovery address, app passwords, known places, and a removal of factors that waits for an objection.
+        recovery address, app passwords, known places, support access, a removal of factors that waits for objection.
         Raises StaleCredentials when somebody was faster, e.g. when a form is sent twice.
         """
         reached, had_one = self.reached_at, self.password_set_at is not None
@@ -363,6 +375,7 @@ class User(AbstractBaseUser):
             self.recovery_addresses.remove_for(self, by=by)
             self.recovery_requests.waiting().close("done", by=by)
             self.places.all().delete()
+            apps.get_model("accounts.SupportConsent").objects.end(self, by=by)
             self.keep_factors(by=by)
             for name in settings.AFTER_PASSWORD_RESET:
                 import_string(name)(self)

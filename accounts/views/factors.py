@@ -16,7 +16,7 @@ from ..factor_forms import NewAppForm, NewSecurityKeyForm, NewYubikeyForm
 from ..models import Brake, Factor, LastFactor
 from ..qr import svg
 from ..webauthn import creation_options
-from .throttled import too_many_tries
+from .kept_out import too_many_tries
 
 
 @require_safe

@@ -19,7 +19,7 @@ from two_factor.views import LoginView as WizardLoginView
 from .. import challenges
 from ..access import proved
 from ..agents import described
-from ..backends import Throttled
+from ..backends import Suspended, Throttled
 from ..emails import tell
 from ..factor_forms import ConfirmForm, SecondFactorForm
 from ..first_page import first_page
@@ -27,7 +27,7 @@ from ..forms import LoginForm
 from ..models import Factor, KnownPlace, PortalSession
 from ..sessions import WAITING
 from ..webauthn import request_options
-from .throttled import too_many_tries
+from .kept_out import tenant_suspended, too_many_tries
 
 
 @method_decorator([login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch")
@@ -53,6 +53,8 @@ class LoginView(WizardLoginView):
             response = super().dispatch(request, *args, **kwargs)
         except Throttled as throttled:
             response = too_many_tries(request, throttled.wait)
+        except Suspended as suspended:
+            response = tenant_suspended(request, suspended.user)
         if not request.user.is_authenticated and not self.storage.authenticated_user:
             return self.without_session(response)
         return response

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ..forms import PasswordChangeForm
 from ..models import Brake, StaleCredentials
 from ..passwords import rule_hints
-from .throttled import too_many_tries
+from .kept_out import too_many_tries
 
 
 @transaction.non_atomic_requests

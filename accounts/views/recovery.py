@@ -14,7 +14,7 @@ from ..models import Brake, OutboxMessage, RecoveryAddress, StaleCredentials
 from ..passwords import rule_hints
 from ..recovery import proposed_by, reset_by
 from ..recovery_forms import ForgottenForm, FreshLoginForm, PasswordNewForm, RecoveryAddressForm
-from .throttled import too_many_tries
+from .kept_out import too_many_tries
 
 PAGE = ["GET", "HEAD", "POST"]
 

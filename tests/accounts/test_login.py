@@ -144,8 +144,9 @@ def expired_deputy(cast):
 
 
 def suspended_tenant(cast):
+    """Its people learn of the suspension by the right password alone."""
     cast.tenant.suspend(by=cast.staff)
-    return {"user": cast.user}
+    return {"user": cast.user, "password": "not the password"}
 
 
 REFUSED = [
@@ -190,6 +191,46 @@ class TestWhoeverIsRefused:
         log_in(client, **case(cast))
         assert client.get("/").status_code == 302
         assert "_auth_user_id" not in client.session
+
+
+class TestWhoseTenantIsSuspended:
+    def refused(self, client, cast, log_in, user, **arguments):
+        """What the page says to a person of the suspended tenant, in English."""
+        cast.tenant.suspend(by=cast.staff)
+        response = log_in(client, user, headers={"accept-language": "en"}, **arguments)
+        assert "ksc" not in response.cookies and "_auth_user_id" not in client.session
+        return response.status_code, response.content.decode()
+
+    def test_learns_it_by_the_right_password_and_whom_to_ask(self, client, cast, log_in):
+        status, page = self.refused(client, cast, log_in, cast.user)
+        assert status == 403
+        assert "Your password is right." in page and "“Musterfirma” are suspended" in page
+        assert "(DVB)" in page and cast.tenant.customer_number not in page
+
+    def test_is_told_the_hosters_support_where_the_person_is_the_dvb(self, client, cast, log_in):
+        Installation.objects.create(support_email="support@hoster.example", support_phone="+49 30 1234")
+        status, page = self.refused(client, cast, log_in, cast.dvb)
+        assert status == 403
+        assert "support@hoster.example · +49 30 1234. Your customer number is 1001." in page
+
+    @pytest.mark.parametrize(
+        "case", [locked, expired_deputy, expired_initial_password, without_credentials, wrong_area]
+    )
+    def test_reads_the_neutral_message_where_something_else_is_in_the_way_too(self, client, cast, log_in, case):
+        status, page = self.refused(client, cast, log_in, **({"user": None} | case(cast)))
+        assert status == 200 and "This login did not work." in page and "suspended" not in page
+
+    @promise("A-27")
+    def test_costs_exactly_one_hash_and_counts_as_a_try(self, client, cast, log_in, hashes):
+        hashes.clear()
+        self.refused(client, cast, log_in, cast.user)
+        assert len(hashes) == 1
+        assert [log_in(client, cast.user).status_code for _try in range(30)][-1] == 429
+
+    def test_gets_in_again_when_it_is_resumed(self, client, cast, log_in):
+        self.refused(client, cast, log_in, cast.user)
+        cast.tenant.resume(by=cast.staff)
+        assert log_in(client, cast.user).status_code == 302
 
 
 class TestTheWayBack:

@@ -148,9 +148,11 @@ class TestLimits:
         assert not Address.objects.filter(local_part__in=["nina.neu", "nina", "team"]).exists()
 
     @committed
-    def test_let_one_of_eight_parallel_creations_win(self):
+    @pytest.mark.parametrize("limit", [{"max_mailboxes": 2}, {"max_storage_mb": 299}])
+    def test_let_one_of_eight_parallel_creations_win(self, limit):
+        """There is room for one more of 100 MB beside the first."""
         cast = the_cast()
-        Tenant.objects.filter(pk=cast.tenant.pk).update(max_mailboxes=2)
+        Tenant.objects.filter(pk=cast.tenant.pk).update(**limit)
 
         @everybody()
         def create(number):

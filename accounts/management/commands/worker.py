@@ -15,6 +15,7 @@ from accounts.models import (
     PasswordReset,
     PortalSession,
     RecoveryAddress,
+    SupportConsent,
 )
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Command(InstallationCommand):
             PortalSession.objects.expired().delete()
             PasswordReset.objects.long_over().delete()
             RecoveryAddress.objects.long_over().delete()
+            SupportConsent.objects.over().delete()
             for name in settings.TIDIED:
                 import_string(name)()
 
