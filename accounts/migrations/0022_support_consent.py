@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                     ("deleted", "deleted"),
                     ("credentials_issued", "credentials given out"),
                     ("password_changed", "password changed"),
+                    ("password_imported", "password brought along from another installation"),
                     ("factor_added", "second factor added"),
                     ("factor_removed", "second factor removed"),
                     ("factors_removed", "all second factors removed"),
