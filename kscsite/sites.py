@@ -6,6 +6,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
 from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, Tenant, User
+from filters.absence_admin import AwayMailboxDesk
+from filters.models import SenderRule, SpamPolicy
+from filters.sender_admin import SenderRuleAdmin, SenderRuleDesk
+from filters.spam_admin import SpamPolicyDesk
 from mailboxes.admin import ServerAddressAdmin
 from mailboxes.alias_admin import AliasDesk
 from mailboxes.departure_admin import DeletedMailboxDesk
@@ -14,7 +18,6 @@ from mailboxes.desk_search import search, sees_mailboxes
 from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
 from mailboxes.import_admin import ImportDesk
-from mailboxes.mailbox_admin import MailboxDesk
 from mailboxes.models import Alias, DeletedMailbox, Domain, DomainRequest, Import, Mailbox, ServerAddress
 from mailboxes.people_admin import ColleagueAdmin
 from mailboxes.recovery_admin import RecoveryRequestAdmin, RecoveryRequestDesk
@@ -50,13 +53,15 @@ class StaffAdmin(PortalAdminSite):
 
 
 desk = Desk(name="desk")
-desk.register(Mailbox, MailboxDesk)
+desk.register(Mailbox, AwayMailboxDesk)
 desk.register(Import, ImportDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Domain, DomainDesk)
 desk.register(DomainRequest, DomainRequestDesk)
 desk.register(Deputy, DeputyDesk)
 desk.register(DeletedMailbox, DeletedMailboxDesk)
+desk.register(SenderRule, SenderRuleDesk)
+desk.register(SpamPolicy, SpamPolicyDesk)
 desk.register(Policy, PolicyDesk)
 desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)
@@ -67,6 +72,7 @@ staff.register(Domain, DomainAdmin)
 staff.register(DomainRequest, DomainRequestAdmin)
 staff.register(User, ColleagueAdmin)
 staff.register(RecoveryRequest, RecoveryRequestAdmin)
+staff.register(SenderRule, SenderRuleAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

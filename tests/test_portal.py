@@ -63,7 +63,7 @@ class TestTheStartPage:
 
 
 class TestTheOtherEntries:
-    @pytest.mark.parametrize("path", ["/weiterleitungen/", "/black-whitelist/", "/spamfilter/"])
+    @pytest.mark.parametrize("path", ["/weiterleitungen/"])
     def test_say_that_they_come_later(self, portal, path):
         page = portal.get(path).content.decode()
         assert "Diese Seite" in page

@@ -10,10 +10,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts.models import AuditEvent, AuditNetwork, Logo, RecoveryRequest, Tenant, User
 from accounts.wall import NOBODY, everybody, showing
-from mailboxes.models import Alias, DkimKey, Domain, Mailbox, MailLogin, ServerAddress, Usage
+from filters.models import Absence, SpamPolicy, SpamSettings, Verdict
+from mailboxes.models import Alias, DkimKey, Domain, Forward, Mailbox, MailLogin, ServerAddress, Usage
 from tests.cast import CANARY, make_function
 from tests.client import Client, body
 from tests.marks import committed, thorough
@@ -72,6 +74,13 @@ def rows(cast):
             sealed="sealed",
         )
         make_function(getattr(cast, f"{who}domain"), "kasse", responsible=user)
+        own = {"tenant": user.tenant, "mailbox": getattr(cast, f"{who}mailbox")}
+        word = CANARY if who else "word"
+        SpamPolicy.objects.create(tenant=user.tenant)
+        SpamSettings.objects.create(**own)
+        Absence.objects.create(**own, is_on=True, text=word)
+        Verdict.objects.create(**own, at=timezone.now(), score=1, sender=f"{word}@elsewhere.example")
+        Forward.objects.create(**own, target=f"{word}@elsewhere.example")
         ServerAddress.objects.create(tenant=user.tenant, protocol="pop3", host=f"{who}h", port=995, encryption="tls")
     return cast
 
