@@ -91,7 +91,7 @@ def sender_rule_remove(request):
 def chosen(request) -> SenderRule:
     """The entry that a button names: a sender stands on a person's lists once."""
     rows = SenderRule.objects.visible_to(request.user).select_related("mailbox")
-    return get_object_or_404(rows, sender=request.POST.get("sender", "")[:254])
+    return get_object_or_404(rows, sender=request.POST.get("sender", "").replace("\0", ""))
 
 
 @role_required(User.Role.USER)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from unicodedata import normalize
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
@@ -81,8 +82,12 @@ class SenderRuleQuerySet(TenantScopedQuerySet["SenderRule"]):
         return self.filter(**{name.removesuffix("_id"): value for name, value in columns_of(owner).items()})
 
     def matching(self, word: str):
-        """Those whose sender or note contains the word."""
-        return self.filter(Q(sender__contains=in_address(word)) | Q(note__icontains=word))
+        """Those whose sender or note contains the word, the sender as it is stored or as people read it."""
+        found = Q(sender__contains=in_address(word)) | Q(note__icontains=word)
+        if not word.isascii():
+            rows, typed = self.filter(sender__contains="xn--"), normalize("NFC", word).lower()
+            found |= Q(pk__in=[row.pk for row in rows if typed in display_sender(row.sender)])
+        return self.filter(found)
 
     def numbers(self) -> dict[str, int]:
         """How many there are of each kind."""
