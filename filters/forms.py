@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.names import validate_name
@@ -138,7 +138,7 @@ ACTION_HELP = {
 
 def scored(threshold: int) -> str:
     """A sensitivity in its word, with the score from which on a message is spam."""
-    points = ngettext_lazy("from %d point on", "from %d points on", threshold) % threshold
+    points = ngettext("from %d point on", "from %d points on", threshold) % threshold
     return f"{Sensitivity(threshold).label} – {points}"
 
 
@@ -147,7 +147,7 @@ class SpamSettingsForm(forms.Form):
 
     action = forms.ChoiceField(label=_("What happens to spam"), required=False, widget=forms.RadioSelect)
     confirmed = forms.BooleanField(
-        label=_("I have read this: mail that is deleted by mistake is lost, and nobody can bring it back."),
+        label=_("I have read this and know that nobody can bring back mail that is deleted by mistake."),
         required=False,
     )
     threshold = forms.TypedChoiceField(
@@ -220,6 +220,9 @@ def effective_words(effective: Effective) -> list[tuple[str, str]]:
     if effective.action != SpamAction.OFF:
         facts.append((gettext("Sensitivity"), scored(effective.threshold)))
     facts.append((gettext("Blocked senders"), str(effective.block_effect.label)))
+    if effective.junk_days:
+        days = ngettext("after %d day", "after %d days", effective.junk_days) % effective.junk_days
+        facts.append((gettext("The spam folder is emptied"), days))
     return facts
 
 

@@ -36,13 +36,14 @@ class DomainChoice(forms.ModelChoiceField):
 class RuleForm(ViewerForm):
     """What all forms of one entry have: kind, note, last day."""
 
+    kind = OnListForm.base_fields["kind"]
+    note = OnListForm.base_fields["note"]
+    valid_until = OnListForm.base_fields["valid_until"]
     clean_valid_until = OnListForm.clean_valid_until
 
     class Meta:
         model = SenderRule
         fields = ("kind", "note", "valid_until")
-        widgets = {"kind": forms.RadioSelect, "valid_until": forms.DateInput({"type": "date"}, "%Y-%m-%d")}
-        help_texts = {"valid_until": OnListForm.base_fields["valid_until"].help_text}
 
 
 class RuleAddForm(RuleForm):
@@ -102,7 +103,7 @@ class DeskSendersForm(SendersForm):
 
 
 class WhoseFilter(admin.SimpleListFilter):
-    title = _("holds for")
+    title = _("scope")
     parameter_name = "whose"
 
     def lookups(self, request, model_admin):

@@ -50,8 +50,9 @@ def lists_of(rows):
 
 
 def added_text(row) -> str:
-    text = _("%s is on your blacklist.") if row.kind == SenderRule.Kind.BLOCK else _("%s is on your whitelist.")
-    return f"{text % row} {_('It holds from the next message on.')}"
+    if row.kind == SenderRule.Kind.BLOCK:
+        return _("%s is on your blacklist. It holds from the next message on.") % row
+    return _("%s is on your whitelist. It holds from the next message on.") % row
 
 
 @role_required(User.Role.USER)

@@ -37,7 +37,7 @@ KINDS = {
     **dict.fromkeys(("whitelist", "allow", "allowed", "erlaubt"), SenderRule.Kind.ALLOW),
 }
 # What stands in a file, and is read again.
-KIND_WORDS = {SenderRule.Kind.BLOCK: "Blacklist", SenderRule.Kind.ALLOW: "Whitelist"}
+KIND_WORDS: dict[str, str] = {SenderRule.Kind.BLOCK: "Blacklist", SenderRule.Kind.ALLOW: "Whitelist"}
 DAY = forms.DateField(required=False, input_formats=["%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y"])
 NOTE = forms.CharField(required=False, max_length=120, validators=[validate_name])
 
@@ -127,10 +127,10 @@ def kind_of(word: str) -> str:
 
 
 def put(owner: Owner, entries: list[Entry], *, by) -> list[Outcome]:
-    """Put on the lists what can be put there, and say of each line what became of it."""
+    """Put on the lists what can be put there, and say of each line what became of it, the faulty ones first."""
     added = SenderRule.objects.add(owner, [entry.wish for entry in entries if entry.wish], by=by)
     words = Words(owner, added)
-    return [words.outcome_of(entry) for entry in entries]
+    return sorted(map(words.outcome_of, entries), key=lambda outcome: outcome.state != "faulty")
 
 
 def counted(outcomes: list[Outcome]) -> str:
@@ -155,7 +155,7 @@ class Words:
         sender = entry.wish.sender
         if row := self.new.pop(sender, None):
             self.there[sender] = row
-            return Outcome(str(row), "added", row.get_kind_display())
+            return Outcome(str(row), "added", KIND_WORDS[row.kind])
         if row := self.there.get(sender):
             return Outcome(str(row), "there", " ".join(already_there(row, entry.wish.kind).messages))
         return Outcome(entry.text, "faulty", self.full)

@@ -16,7 +16,10 @@ from .models import Sensitivity, SpamPolicy, SpamSettings
 from .models.settings import SpamAction
 
 DVB = User.Role.DVB
-SCORES = [(each.value, scored(each)) for each in Sensitivity]
+
+
+def scores() -> list[tuple[int, str]]:
+    return [(each.value, scored(each)) for each in Sensitivity]
 
 
 class SpamPolicyForm(ViewerForm):
@@ -28,12 +31,12 @@ class SpamPolicyForm(ViewerForm):
     allowed_actions = forms.MultipleChoiceField(
         label=_("What people may choose"), choices=SpamAction, widget=forms.CheckboxSelectMultiple
     )
-    threshold = forms.TypedChoiceField(label=_("Sensitivity where people choose none"), choices=SCORES, coerce=int)
+    threshold = forms.TypedChoiceField(label=_("Sensitivity where people choose none"), choices=scores, coerce=int)
     highest_threshold = forms.TypedChoiceField(
-        label=_("Lowest sensitivity that people may choose"), choices=SCORES, coerce=int
+        label=_("Lowest sensitivity that people may choose"), choices=scores, coerce=int
     )
     lowest_threshold = forms.TypedChoiceField(
-        label=_("Highest sensitivity that people may choose"), choices=SCORES, coerce=int
+        label=_("Highest sensitivity that people may choose"), choices=scores, coerce=int
     )
 
     class Meta:

@@ -61,7 +61,7 @@ class AbsenceQuerySet(TenantScopedQuerySet["Absence"]):
         return absence
 
     def switch_off(self, mailbox, *, by):
-        """End a notice; the person's own text comes back. A DVB ends only what a DVB has set, and the person is told."""
+        """End a notice: the person any, a DVB only what a DVB has set, of which the person is told."""
         with transaction.atomic():
             absence = self._held(mailbox)
             is_owner = by == mailbox.user

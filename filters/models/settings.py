@@ -156,7 +156,7 @@ class SpamPolicy(models.Model):
         """What people may choose, from the lowest sensitivity to the highest."""
         return [each for each in Sensitivity if self.lowest_threshold <= each <= self.highest_threshold]
 
-    def check(self, action, threshold):
+    def check_allowed(self, action, threshold):
         """Whether a mailbox may have this, None being the default; raises ValidationError."""
         errors = {}
         if action and action not in self.allowed_actions:
@@ -214,7 +214,7 @@ class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
         }
         with transaction.atomic():
             Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox.pk)
-            SpamPolicy.objects.of(mailbox.tenant_id).check(action, threshold)
+            SpamPolicy.objects.of(mailbox.tenant_id).check_allowed(action, threshold)
             chosen = self.of(mailbox)
             old = {name: getattr(chosen, name) for name in wanted}
             for name, value in wanted.items():

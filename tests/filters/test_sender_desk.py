@@ -74,7 +74,7 @@ class TestTheDesk:
         data = {"text": "a@example.org\nb@example.org\n*.x.example\n@c.example\nd@example.org", "kind": "block"}
         answer = desk.post(ROOM + "many/", data | {"domain": cast.domain.pk})
         states = [each.state for each in answer.context["outcomes"]]
-        assert states == ["added", "there", "faulty", "added", "faulty"]
+        assert states == ["faulty", "faulty", "added", "there", "added"]
         assert SenderRule.objects.on_list_of(cast.domain).count() == 3
         assert OF_RULES.filter(actor=cast.dvb, deed="created").count() == 2
 

@@ -176,14 +176,14 @@ class TestOneClickFromAnotherPage:
 
 
 class TestManyAtOnce:
-    def test_say_of_each_line_what_became_of_it(self, portal, cast):
+    def test_say_of_each_line_what_became_of_it_and_name_the_faults_first(self, portal, cast):
         block(cast.mailbox, "b@example.org")
         text = "a@example.org\nB@example.org; *@example.net\n@example.com\na@example.org, <b>"
         answer = portal.post(MANY, {"text": text, "kind": "block", "note": "", "valid_until": ""})
         states = [(each.text, each.state) for each in answer.context["outcomes"]]
         assert states == [
-            ("a@example.org", "added"), ("b@example.org", "there"), ("*@example.net", "faulty"),
-            ("@example.com", "added"), ("a@example.org", "there"), ("<b>", "faulty"),
+            ("*@example.net", "faulty"), ("<b>", "faulty"), ("a@example.org", "added"), ("b@example.org", "there"),
+            ("@example.com", "added"), ("a@example.org", "there"),
         ]  # fmt: skip
         shown = answer.content.decode()
         assert "2 hinzugefügt, 2 schon vorhanden, 2 fehlerhaft" in shown and "„@example.net“" in shown
@@ -192,8 +192,8 @@ class TestManyAtOnce:
     def test_fill_the_list_and_leave_out_the_rest(self, portal, cast):
         SpamPolicy.objects.decide(cast.tenant, by=None, max_mailbox_rules=2)
         answer = portal.post(MANY, {"text": "a@b.example c\nd@b.example\ne@b.example\nf@b.example", "kind": "allow"})
-        assert [each.state for each in answer.context["outcomes"]] == ["faulty", "added", "added", "faulty"]
-        assert "fassen zusammen 2 Absender" in answer.context["outcomes"][3].told
+        assert [each.state for each in answer.context["outcomes"]] == ["faulty", "faulty", "added", "added"]
+        assert "fassen zusammen 2 Absender" in answer.context["outcomes"][1].told
         assert (
             "fassen zusammen 2 Absender"
             in portal.post(PAGE, {"sender": "g@b.example", "kind": "block"}).content.decode()
@@ -224,7 +224,7 @@ class TestManyAtOnce:
         )
         file = SimpleUploadedFile("a.csv", table.encode("utf-16"))
         answer = portal.post(MANY, {"file": file, "kind": "block", "note": "neu"})
-        assert [each.state for each in answer.context["outcomes"]] == ["added"] * 2 + ["faulty"] * 3
+        assert [each.state for each in answer.context["outcomes"]] == ["faulty"] * 3 + ["added"] * 2
         rows = SenderRule.objects.values_list("sender", "kind", "note")
         assert list(rows) == [("a@example.org", "allow", "x"), ("b@example.org", "block", "neu")]
 
