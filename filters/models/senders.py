@@ -22,6 +22,11 @@ from .settings import SpamPolicy
 
 # Whose list it is; None is the installation.
 Owner = Mailbox | Domain | Tenant | None
+# What is stored of a sender, whoever writes it: no quote, no backslash, nothing that Sieve reads as more than itself.
+PLAIN = (
+    r"^([a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@|@(\*\.)?)"
+    r"[a-z0-9-]+(\.[a-z0-9-]+)+$"
+)
 # How many senders the installation's lists hold.
 MOST_FOR_ALL = 1000
 # Any number will do, as long as nothing else holds a lock of this number.
@@ -204,12 +209,8 @@ class SenderRule(models.Model):
                 name="filters_sender_rule_list_of_tenant",
             ),
             models.CheckConstraint(condition=Q(kind__in=["allow", "block"]), name="filters_sender_rule_kind_known"),
-            # Nothing that Sieve reads as more than itself gets in here, whoever writes it: no quote, no backslash.
             models.CheckConstraint(
-                condition=Q(
-                    sender__regex=r"^([a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@|@(\*\.)?)"
-                    r"[a-z0-9-]+(\.[a-z0-9-]+)+$"
-                ),
+                condition=Q(sender__regex=PLAIN),
                 name="filters_sender_rule_plain",
                 violation_error_message=_("Enter an address, @domain, or @*.domain."),
             ),
