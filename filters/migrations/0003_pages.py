@@ -1,4 +1,4 @@
-"""Who set a notice of absence, and what the person had written before; a tenant's default deletes nothing."""
+"""Who set a notice and what the person had written, a default that deletes nothing, the installation's lists for all."""
 
 import django.db.models.deletion
 from django.conf import settings
@@ -6,6 +6,12 @@ from django.db import migrations, models
 
 COMMENTS = """
 COMMENT ON COLUMN filters_absence.own_text IS 'What the person had written, while the DVB''s text stands in its place (by_dvb).';
+"""
+
+# The installation's lists hold for everybody, so whoever asks what becomes of their mail reads them; nobody's session does not.
+EVERYBODYS = """
+CREATE POLICY everybodys ON filters_senderrule FOR SELECT TO ksc_app
+    USING (tenant_id IS NULL AND (SELECT accounts_shown_tenant()) IS NOT NULL)
 """
 
 
@@ -43,4 +49,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(COMMENTS, migrations.RunSQL.noop),
+        migrations.RunSQL(EVERYBODYS, "DROP POLICY everybodys ON filters_senderrule"),
     ]

@@ -2,6 +2,8 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent
 from filters.models import SenderRule, SpamPolicy
@@ -87,6 +89,16 @@ class TestTheDesk:
         assert {each.state for each in answer.context["outcomes"]} == {"added"}
         rows = SenderRule.objects.on_list_of(cast.tenant).values_list("sender", "kind")
         assert list(rows) == [("=a@example.org", "allow"), ("@example.org", "block")]
+
+    def test_asks_the_same_at_one_row_and_at_three(self, desk, cast):
+        numbers = set()
+        desk.get(ROOM)
+        for owner in (cast.domain, cast.tenant, cast.domain):
+            add(owner, f"a{SenderRule.objects.count()}@example.org")
+            with CaptureQueriesContext(connection) as queries:
+                desk.get(ROOM)
+            numbers.add(len(queries))
+        assert len(numbers) == 1 and numbers.pop() <= 12
 
     def test_searches_and_narrows(self, desk, cast):
         add(cast.tenant, "eins@example.org"), add(cast.domain, "zwei@example.org", "allow")

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from accounts.wall import everybody
+from accounts.wall import NOBODY, everybody, showing
 from filters.models import SenderRule, SpamPolicy, SpamSettings
 from filters.models.senders import Wish
 from tests.cast import make_mailbox, the_cast
@@ -263,6 +263,24 @@ class TestTheTrail:
         portal.post(PAGE, {"sender": "a@example.org", "kind": "block"})
         portal.post(ADD, {"sender": "a@example.org", "kind": "block"})
         assert AuditEvent.objects.count() == before
+
+
+class TestTheInstallationsLists:
+    def test_hold_for_everybody_who_asks_and_are_changed_by_no_tenant(self, cast):
+        block(None, "@werbung.example")
+        with showing(str(cast.tenant.pk)):
+            assert fate(cast.mailbox, "a@werbung.example") == "blocked"
+            assert (
+                SenderRule.objects.visible_to(cast.dvb).count()
+                == 0
+                == SenderRule.objects.filter(tenant=None).delete()[0]
+            )
+            assert SenderRule.objects.filter(tenant=None).update(kind="allow") == 0
+            with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+                block(None, "@konkurrenz.example")
+        with showing(NOBODY):
+            assert not SenderRule.objects.exists()
+        assert listed(None) == [("block", "@werbung.example")]
 
 
 class TestTheEffect:
