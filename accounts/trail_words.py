@@ -32,6 +32,12 @@ LABELS = {
     "messages": _("messages"),
     "bytes": _("bytes"),
     "kind": _("kind"),
+    "allow": _("allowed senders"),
+    "block": _("blocked senders"),
+    "absence": _("notice of absence"),
+    "by_dvb": _("set by the DVB"),
+    "starts_on": _("first day"),
+    "ends_on": _("last day"),
     "area": _("login area"),
 }
 CHOICES: dict[str, dict] = {"identity_check": dict(IdentityCheck.choices), "area": dict(User.Area.choices)}

@@ -9,8 +9,8 @@ from accounts.models import User
 from accounts.pages import BoundedPaginator
 from mailboxes.models import Mailbox
 
-from .forms import VerdictSearchForm
 from .models import Verdict
+from .verdict_forms import VerdictSearchForm
 
 PER_PAGE = 25
 

@@ -1,29 +1,24 @@
-from django.shortcuts import render
-from django.utils.translation import gettext as _
+"""The Startseite: what there is of a mailbox, and how its mail is treated."""
+
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import role_required
 from accounts.models import User
+from mailboxes.models import Mailbox
+from mailboxes.models.forwards import with_held_forwards
+from mailboxes.views import own_mailbox, startseite
+
+from .models import Verdict
+from .overview import Overview, with_overview
 
 
-@role_required(User.Role.USER)
 @require_safe
-def sender_lists(request):
-    context = {
-        "title": _("Black/whitelist"),
-        "text": _("Here you will block or allow single senders. Until then every sender is treated alike."),
-    }
-    return render(request, "coming.html", context)
-
-
-@role_required(User.Role.USER)
-@require_safe
-def spam_settings(request):
-    context = {
-        "title": _("Spam filter settings"),
-        "text": _(
-            "Here you will choose how strictly your mail is checked. Until then each message is rated and delivered "
-            "with its rating in the header."
-        ),
-    }
-    return render(request, "coming.html", context)
+def start(request):
+    """Everybody's first page: mailbox users see theirs, the others go on to their admin site."""
+    if request.user.role != User.Role.USER:
+        return redirect("staff:index" if request.user.role == User.Role.STAFF else "desk:index")
+    boxes = with_held_forwards(Mailbox.objects.with_own_aliases().with_usage())
+    mailbox = own_mailbox(request, with_overview(boxes))
+    month = Verdict.objects.visible_to(request.user).month_of(mailbox)
+    context = startseite(request, mailbox) | {"treated": Overview.of(mailbox), "month": month}
+    return render(request, "filters/start.html", context)

@@ -6,7 +6,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditEventAdmin, InstallationAdmin, PolicyDesk, PortalAdminSite, TenantAdmin
 from accounts.models import AuditEvent, Deputy, Installation, Policy, RecoveryRequest, SupportConsent, Tenant, User
-from filters.models import MailDay
+from filters.absence_admin import AwayMailboxDesk
+from filters.models import MailDay, SenderRule, SpamPolicy
+from filters.sender_admin import SenderRuleAdmin, SenderRuleDesk
+from filters.spam_admin import SpamPolicyDesk
 from filters.support_admin import SupportRoom
 from mailboxes.admin import ServerAddressAdmin
 from mailboxes.alias_admin import AliasDesk
@@ -17,7 +20,6 @@ from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
 from mailboxes.forward_admin import ForwardDesk, OutsideForwardDesk
 from mailboxes.import_admin import ImportDesk
-from mailboxes.mailbox_admin import MailboxDesk
 from mailboxes.models import (
     Alias,
     DeletedMailbox,
@@ -64,7 +66,7 @@ class StaffAdmin(PortalAdminSite):
 
 
 desk = Desk(name="desk")
-desk.register(Mailbox, MailboxDesk)
+desk.register(Mailbox, AwayMailboxDesk)
 desk.register(Import, ImportDesk)
 desk.register(Alias, AliasDesk)
 desk.register(Forward, ForwardDesk)
@@ -73,6 +75,8 @@ desk.register(Domain, DomainDesk)
 desk.register(DomainRequest, DomainRequestDesk)
 desk.register(Deputy, DeputyDesk)
 desk.register(DeletedMailbox, DeletedMailboxDesk)
+desk.register(SenderRule, SenderRuleDesk)
+desk.register(SpamPolicy, SpamPolicyDesk)
 desk.register(Policy, PolicyDesk)
 desk.register(RecoveryRequest, RecoveryRequestDesk)
 desk.register(AuditEvent, AuditEventAdmin)
@@ -84,6 +88,7 @@ staff.register(DomainRequest, DomainRequestAdmin)
 staff.register(User, ColleagueAdmin)
 staff.register(RecoveryRequest, RecoveryRequestAdmin)
 staff.register(SupportConsent, SupportRoom)
+staff.register(SenderRule, SenderRuleAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

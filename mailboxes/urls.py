@@ -3,7 +3,6 @@ from django.urls import path
 from . import app_password_views, forward_views, trail_views, views
 
 urlpatterns = [
-    path("", views.start, name="start"),
     path("anmeldungen/", views.devices, name="devices"),
     path("app-passwoerter/", app_password_views.app_passwords, name="app_passwords"),
     path("app-passwoerter/neu/", app_password_views.app_password_new, name="app_password_new"),

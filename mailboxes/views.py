@@ -18,33 +18,25 @@ from accounts.wall import everybody, show
 
 from . import mobileconfig
 from .models import AliasTarget, Mailbox, MailLogin, ServerAddress
-from .models.forwards import with_held_forwards
 from .setup import setup_for
+from .storage import usage_shown
 
 SHOWN_LOGINS = 10
 # How long the code on the screen may be photographed; what it leads to holds no secret.
 PHONE, PHONE_CODE_LIFE = "phone", timedelta(minutes=30)
 
 
-@require_safe
-def start(request):
-    """Everybody's first page: mailbox users see theirs, the others go on to their admin site."""
-    if request.user.role == User.Role.USER:
-        return startseite(request)
-    return redirect("staff:index" if request.user.role == User.Role.STAFF else "desk:index")
-
-
-def startseite(request):
-    mailbox = own_mailbox(request, with_held_forwards(Mailbox.objects.with_own_aliases()))
-    context = {
+def startseite(request, mailbox) -> dict:
+    """What the Startseite says of a mailbox that was read with its aliases and its usage."""
+    return {
         "mailbox": mailbox,
         "person": request.user,
+        "storage": usage_shown(mailbox.used_bytes, mailbox.storage_mb),
         "previous_login": parse_datetime(request.session.get("previous_login", "")),
         "servers": ServerAddress.objects.effective_for(request.user),
         "reached": reached(request),
         "aliases": AliasTarget.objects.from_json(mailbox.own_aliases),
     }
-    return render(request, "mailboxes/start.html", context)
 
 
 def own_mailbox(request, mailboxes=Mailbox.objects):

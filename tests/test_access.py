@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import uuid
 from collections import Counter
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from accounts.backends import AreaBackend
 from accounts.models import AuditEvent, Installation, RecoveryRequest, SupportConsent, User
+from filters.models import SenderRule
 from kscsite import wsgi
 from mailboxes import discovery
 from mailboxes.models import DeletedMailbox, DomainRequest, Forward, Import, ServerAddress
@@ -103,8 +105,16 @@ ROUTES = {
     "einrichtung/telefon/<str:token>/": everybody(200),
     "einrichtung/telefon/<str:token>/apple.mobileconfig": everybody(200),
     "black-whitelist/": row("user"),
+    "black-whitelist/neu/": row("user", status=405),
+    "black-whitelist/verschieben/": row("user", status=405),
+    "black-whitelist/entfernen/": row("user", status=405),
+    "black-whitelist/mehrere/": row("user"),
+    "black-whitelist/export/": row("user"),
     "spamfilter/": row("user"),
     "was-wurde-aus-meiner-mail/": row("user"),
+    "spamfilter/standard/": row("user", status=405),
+    "abwesenheit/": row("user"),
+    "abwesenheit/ende/": row("user", status=405),
     ".well-known/change-password": everybody("/passwort/aendern/"),
     "marke/<str:colour>.css": everybody(200),
     "marke/<str:digest>/logo.png": row(*PEOPLE, status=404),
@@ -145,6 +155,8 @@ ROUTES = {
     "desk/mailboxes/mailbox/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/rename/": row(*OWN_DVBS) | {"other_dvb": 404},
+    "desk/mailboxes/mailbox/<int:pk>/absence/": row(*OWN_DVBS) | {"other_dvb": 404},
+    "desk/mailboxes/mailbox/<int:pk>/absence/end/": row(*DVBS, "dsb", status=405),
     "desk/mailboxes/mailbox/<int:pk>/departure/": row(*OWN_DVBS) | {"other_dvb": 404},
     "desk/mailboxes/mailbox/<int:pk>/stay/": row(*DVBS, "dsb", status=405),
     **room(
@@ -226,6 +238,19 @@ ROUTES = {
     "desk/accounts/deputy/<int:pk>/lock/": row(*DVBS, "dsb", status=405),
     "desk/accounts/deputy/<int:pk>/unlock/": row(*DVBS, "dsb", status=405),
     "desk/accounts/deputy/<int:pk>/factors/": row("dvb") | {"other_dvb": 404},
+    **room(
+        "desk/filters/senderrule/",
+        DVBS,
+        own=OWN_DVBS,
+        elsewhere=("other_dvb",),
+        insiders=(*DVBS, "dsb"),
+        adders=DVBS,
+        removers=OWN_DVBS,
+    ),
+    "desk/filters/senderrule/many/": row(*DVBS),
+    "desk/filters/senderrule/export/": row(*DVBS, "dsb", status=405),
+    **room("desk/filters/spampolicy/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
+    "desk/filters/spampolicy/": row(*DVBS, status="change/"),
     **room("desk/accounts/policy/", DVBS, own=OWN_DVBS, elsewhere=("other_dvb",), insiders=(*DVBS, "dsb")),
     "desk/accounts/policy/": row(*DVBS, status="change/"),
     **room(
@@ -253,6 +278,11 @@ ROUTES = {
     "staff/accounts/user/<int:pk>/unlock/": row("staff", status=405),
     "staff/accounts/user/<int:pk>/factors/": row("staff"),
     **room("staff/mailboxes/serveraddress/", ["staff"], own=["staff"], adders=["staff"], removers=["staff"]),
+    # The object is a tenant's, which is the DVB's business.
+    **room("staff/filters/senderrule/", ["staff"], own=[], elsewhere=["staff"], adders=["staff"]),
+    "staff/filters/senderrule/<path:object_id>/delete/": row() | {"staff": "/staff/"},
+    "staff/filters/senderrule/many/": row("staff"),
+    "staff/filters/senderrule/export/": row("staff", status=405),
     **room("staff/accounts/installation/", ["staff"], own=["staff"]),
     # The object is a mailbox user's request, which is the DVB's business.
     **room("staff/accounts/recoveryrequest/", ["staff"], own=[], elsewhere=["staff"]),
@@ -279,9 +309,7 @@ def routes(patterns, prefix=""):
         if isinstance(pattern, URLResolver):
             yield from routes(pattern.url_patterns, path)
         else:
-            yield path.replace("(?P<app_label>mailboxes|accounts)", "(?P<app_label>…)").replace(
-                "(?P<app_label>accounts|mailboxes)", "(?P<app_label>…)"
-            )
+            yield re.sub(r"\(\?P<app_label>[a-z|]+\)", "(?P<app_label>…)", path)
 
 
 def objects(cast, *, other=False):
@@ -301,6 +329,12 @@ def objects(cast, *, other=False):
             defaults={"pk": 876_000 + getattr(cast, f"{who}tenant").pk},
         )[0].pk,
         "import": an_import(getattr(cast, f"{who}tenant"), CANARY if other else "mailboxes").pk,
+        "senderrule": SenderRule.objects.get_or_create(
+            tenant=getattr(cast, f"{who}tenant"),
+            sender=f"@{CANARY if other else 'werbung'}.example",
+            defaults={"pk": 432_000 + getattr(cast, f"{who}tenant").pk, "kind": "block"},
+        )[0].pk,
+        "spampolicy": getattr(cast, f"{who}tenant").pk,
         "tenant": getattr(cast, f"{who}tenant").pk,
         "policy": getattr(cast, f"{who}tenant").pk,
         "user": getattr(cast, f"{who}dvb").pk,

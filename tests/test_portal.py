@@ -4,10 +4,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from filters.models import SenderRule, SpamPolicy
+from filters.models.senders import Wish
 from kscsite import wsgi
 from mailboxes.models import ServerAddress
 from tests.cast import CANARY
 from tests.client import Client
+from tests.mailboxes.usage import hold
 
 
 @pytest.fixture
@@ -54,19 +57,24 @@ class TestTheStartPage:
         assert "imap.musterdomain.de" in page and CANARY not in page
         assert page.count("<b>mail.hoster.example</b>") == 3
 
+    def test_says_how_full_the_mailbox_is_and_what_becomes_of_spam(self, portal, cast):
+        hold(cast.mailbox, 37 * 1024 * 1024)
+        shown = portal.get("/").content.decode()
+        assert "37 von 100 MB" in shown and "<meter" in shown
+        assert "In Spam-Ordner verschieben" in shown and "mittel – ab 6 Punkten" in shown
+        assert "0 blockiert, 0 erlaubt" in shown
+        SpamPolicy.objects.decide(cast.tenant, by=None, action="mark", threshold=8)
+        SenderRule.objects.add(cast.mailbox, [Wish("a@example.org", "block"), Wish("@b.example", "block")], by=None)
+        SenderRule.objects.add(cast.other_mailbox, [Wish("c@example.org", "allow")], by=None)
+        shown = portal.get("/").content.decode()
+        assert "Betreff markieren" in shown and "mäßig – ab 8 Punkten" in shown and "2 blockiert, 0 erlaubt" in shown
+
     def test_costs_at_most_six_queries_and_writes_nothing(self, portal):
         portal.get("/")
         with CaptureQueriesContext(connection) as queries:
             portal.get("/")
         assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) <= 6
         assert all(query["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE")) for query in queries)
-
-
-class TestTheOtherEntries:
-    @pytest.mark.parametrize("path", ["/black-whitelist/", "/spamfilter/"])
-    def test_say_that_they_come_later(self, portal, path):
-        page = portal.get(path).content.decode()
-        assert "Diese Seite" in page
 
 
 class TestTheLanguage:

@@ -18,6 +18,12 @@ class AuditEventManager(models.Manager["AuditEvent"]):
             AuditNetwork.objects.create(event=event, ip=ip)
         return event
 
+    def record_all(self, drafts):
+        """Write many drafts at once in the transaction of their deeds, each with the client's address."""
+        events = self.bulk_create(drafts)
+        if ip := current_request.get().ip:
+            AuditNetwork.objects.bulk_create(AuditNetwork(event=event, ip=ip) for event in events)
+
     def draft(self, deed, obj, *, by=None, tenant=None, old=None, new=None, label="") -> "AuditEvent":
         """One of many deeds that are written at once; `old` and `new` never hold a secret.
 

@@ -1,9 +1,11 @@
 """What happens to mail that Rspamd rates as spam: the tenant's default and range, and each mailbox's choice."""
 
+from dataclasses import dataclass
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
@@ -40,28 +42,32 @@ class Digest(models.TextChoices):
     WEEKLY = "weekly", _("weekly")
 
 
+NOT_ALLOWED = _("Your organisation does not allow this. Choose one of what is offered.")
+
+
 def every_action():
     return list(SpamAction.values)
 
 
-def set_on_record(row, values, *, by):
-    """Save these values of a row, new or not, and write what they were before; raises ValidationError."""
-    old = {name: getattr(row, name) for name in values}
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.full_clean()
-    row.save()
-    if old != values:
-        AuditEvent.objects.record(AuditEvent.Deed.CHANGED, row, by=by, old=old, new=values)
-
-
 class SpamPolicyQuerySet(TenantScopedQuerySet["SpamPolicy"]):
+    def of(self, tenant_id) -> "SpamPolicy":
+        """A tenant's, or the product's where it has decided nothing."""
+        return self.filter(tenant=tenant_id).first() or self.model(tenant_id=tenant_id)
+
     def decide(self, tenant, *, by, **values) -> "SpamPolicy":
-        """Set a tenant's defaults and limits; what its people chose beyond them no longer counts."""
+        """Set what a tenant's people get and may choose; raises ValidationError where that does not fit together."""
         with transaction.atomic():
-            Tenant.objects.select_for_update().get(pk=tenant.pk)
-            policy = self.filter(tenant=tenant).first() or self.model(tenant=tenant)
-            set_on_record(policy, values, by=by)
+            Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+            policy = self.of(tenant.pk)
+            old = {name: getattr(policy, name) for name in values}
+            for name, value in values.items():
+                setattr(policy, name, value)
+            policy.full_clean(exclude=["tenant"], validate_unique=False)
+            policy.save()
+            new = {name: value for name, value in values.items() if value != old[name]}
+            if new:
+                before = {name: old[name] for name in new}
+                AuditEvent.objects.record(AuditEvent.Deed.CHANGED, policy, by=by, old=before, new=new)
         return policy
 
 
@@ -122,6 +128,14 @@ class SpamPolicy(models.Model):
                 name="filters_spam_policy_default_allowed",
                 violation_error_message=_("The default is one of what people may choose."),
             ),
+            # What is deleted comes back for nobody: only its owner can want that.
+            models.CheckConstraint(
+                condition=~Q(action="discard"),
+                name="filters_spam_policy_deletes_nothing",
+                violation_error_message=_(
+                    "Only the owner of a mailbox can have spam deleted. Choose another default."
+                ),
+            ),
             models.CheckConstraint(
                 condition=Q(threshold__gte=F("lowest_threshold"), threshold__lte=F("highest_threshold")),
                 name="filters_spam_policy_default_in_range",
@@ -137,13 +151,34 @@ class SpamPolicy(models.Model):
     def __str__(self):
         return str(self.tenant)
 
-    def check_choice(self, values):
-        """Whether people may choose this action and this threshold; None is the tenant's own."""
-        action, threshold = values.get("action"), values.get("threshold")
+    @property
+    def allowed_thresholds(self) -> list[Sensitivity]:
+        """What people may choose, from the lowest sensitivity to the highest."""
+        return [each for each in Sensitivity if self.lowest_threshold <= each <= self.highest_threshold]
+
+    def check_allowed(self, action, threshold):
+        """Whether a mailbox may have this, None being the default; raises ValidationError."""
+        errors = {}
         if action and action not in self.allowed_actions:
-            raise ValidationError({"action": _("Your organisation does not offer this. Choose something else.")})
-        if threshold and not self.lowest_threshold <= threshold <= self.highest_threshold:
-            raise ValidationError({"threshold": _("Your organisation does not offer this. Choose something else.")})
+            errors["action"] = NOT_ALLOWED
+        if threshold and threshold not in self.allowed_thresholds:
+            errors["threshold"] = NOT_ALLOWED
+        if errors:
+            raise ValidationError(errors)
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What holds for a mailbox now, as `filters_settings_of` says."""
+
+    action: SpamAction
+    threshold: int
+    block_effect: BlockEffect
+    junk_days: int | None
+
+    @classmethod
+    def of_row(cls, action, threshold, block_effect, junk_days) -> "Effective":
+        return cls(SpamAction(action), threshold, BlockEffect(block_effect), junk_days)
 
 
 class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
@@ -153,16 +188,55 @@ class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
             return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
         return super().visible_to(viewer)
 
-    def choose(self, mailbox, *, by, **values) -> "SpamSettings":
-        """Set what a mailbox's owner chooses; raises ValidationError for what its tenant does not offer."""
+    def of(self, mailbox) -> "SpamSettings":
+        """A mailbox's own, or all defaults where its owner has chosen nothing."""
+        chosen = self.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox).first()
+        return chosen or self.model(tenant_id=mailbox.tenant_id, mailbox=mailbox)
+
+    def effective(self, mailbox) -> Effective:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT action, threshold, block_effect, junk_days FROM filters_settings_of(%s)", [mailbox.pk]
+            )
+            return Effective.of_row(*cursor.fetchone())
+
+    def choose(
+        self, mailbox, *, action=None, threshold=None, block_effect=None, junk_days=None, digest=None, by
+    ) -> "SpamSettings":
+        """Set what a mailbox's owner wants, None being the default.
+
+        Raises ValidationError for what the tenant does not allow.
+        """
+        wanted = {
+            "action": action,
+            "threshold": threshold,
+            "block_effect": block_effect or BlockEffect.JUNK,
+            "junk_days": junk_days,
+            "digest": digest or Digest.NEVER,
+        }
         with transaction.atomic():
-            # Whoever changes the tenant's policy meanwhile waits, and so does a second choice.
-            tenant = Tenant.objects.select_for_update().get(pk=mailbox.tenant_id)
-            chosen = self.filter(mailbox=mailbox).first() or self.model(tenant=tenant, mailbox=mailbox)
-            policy = SpamPolicy.objects.filter(tenant=tenant).first() or SpamPolicy(tenant=tenant)
-            policy.check_choice(values)
-            set_on_record(chosen, values, by=by)
+            Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox.pk)
+            SpamPolicy.objects.of(mailbox.tenant_id).check_allowed(action, threshold)
+            chosen = self.of(mailbox)
+            old = {name: getattr(chosen, name) for name in wanted}
+            for name, value in wanted.items():
+                setattr(chosen, name, value)
+            chosen.full_clean(exclude=["tenant", "mailbox"], validate_unique=False)
+            chosen.save()
+            new = {name: value for name, value in wanted.items() if value != old[name]}
+            if new:
+                before = {name: old[name] for name in new}
+                AuditEvent.objects.record(AuditEvent.Deed.CHANGED, chosen, by=by, old=before, new=new)
         return chosen
+
+    def no_longer_allowed(self, policy: SpamPolicy):
+        """Choices of a tenant's people that do not count, since its policy does not allow them."""
+        return self.filter(
+            ~Q(action__in=policy.allowed_actions) & Q(action__isnull=False)
+            | Q(threshold__lt=policy.lowest_threshold)
+            | Q(threshold__gt=policy.highest_threshold),
+            tenant_id=policy.tenant_id,
+        )
 
 
 class SpamSettings(models.Model):

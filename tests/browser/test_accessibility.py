@@ -29,7 +29,7 @@ BEYOND = """() => {
 }"""
 NO_PAGES = (
     *(".mobileconfig", ".svg", ".css", ".png", "jsi18n/", "autocomplete/", "healthz"),
-    *("einrichtung/anmeldungen/", "sitzung/", "/no/such/page/", "/import/template/"),
+    *("einrichtung/anmeldungen/", "sitzung/", "/no/such/page/", "/import/template/", "black-whitelist/export/"),
 )
 # Of each kind the demo's first; of the others there is none yet, and their pages are among the states.
 KINDS = (
@@ -39,6 +39,7 @@ KINDS = (
     "domainrequest",
     "tenant",
     "policy",
+    "spampolicy",
     "deputy",
     "auditevent",
     "serveraddress",
@@ -125,6 +126,22 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     user.goto("/passwort/aendern/")
     user.get_by_role("button", name="OK").click()
     found += findings(user, "change with faults")
+    user.goto("/black-whitelist/mehrere/")
+    user.locator("textarea").fill("werbung@müller.example\n*@example.org")
+    user.get_by_role("button", name="Hinzufügen").click()
+    found += findings(user, "many senders, told")
+    user.get_by_role("link", name="Zurück zu den Listen").click()
+    found += findings(user, "lists with a sender")
+    user.get_by_role("button", name="Entfernen").click()
+    found += findings(user, "sender removed")
+    user.goto("/spamfilter/")
+    user.get_by_label("Löschen").check()
+    user.get_by_role("button", name="Änderungen speichern").click()
+    found += findings(user, "deleting spam, asked")
+    user.goto("/abwesenheit/")
+    user.get_by_label("Text").fill("Bis bald!")
+    user.get_by_role("button", name="Vorschau").click()
+    found += findings(user, "notice of absence, previewed")
     user.goto("/app-passwoerter/neu/")
     user.locator("main button[type=submit]").click()
     found += findings(user, "app password with faults")
@@ -167,6 +184,10 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     dvb.get_by_label("Adresse vor dem @").fill("a b")
     dvb.locator("input[name=_save]").click()
     found += findings(dvb, "new mailbox with faults")
+    dvb.goto("/desk/mailboxes/mailbox/1/absence/")
+    dvb.get_by_label("Letzter Tag").fill("2099-12-31")
+    dvb.get_by_role("button", name="Vorschau").click()
+    found += findings(dvb, "absence of a person, previewed")
     dvb.goto("/desk/mailboxes/import/add/")
     table = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"E-Mail;Name\nnina@musterdomain.de;N\nx;y\n"}
     dvb.locator("input[type=file]").set_input_files(table)

@@ -9,12 +9,10 @@ from django.db import OperationalError, connection
 from django.template import engines
 from django.template.loader import render_to_string
 from django.test import override_settings
-from django.urls import path
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import kscsite.urls
 from accounts.wall import NOBODY, showing
 from filters import intake as intake_module
 from filters.intake import Intake, Queue, written
@@ -408,25 +406,18 @@ class TestThePersonsPage:
         assert senders_on(page_of(cast.user, f"?box={box.public_id}")) == ["eigene"]
 
 
-class WithLists:
-    """The portal's addresses with one for putting a sender on a list."""
-
-    urlpatterns = [path("auf-die-liste/", lambda request: None, name="sender_rule_add"), *kscsite.urls.urlpatterns]
-
-
-def test_a_sender_is_put_on_a_list_from_the_row_of_a_message_to_oneself(cast, settings):
-    settings.ROOT_URLCONF = WithLists
+def test_a_sender_is_put_on_a_list_from_the_row_of_a_message_to_oneself(cast):
     make_verdict(cast.mailbox, sender='"x"@shop.example')
     make_verdict(cast.mailbox, sender="")
     box = make_function(cast.domain, "kasse", responsible=cast.user)
     make_verdict(box, sender="kunde@shop.example")
     shown = page_of(cast.user, "?outcome=delivered")
-    assert shown.count('action="/auf-die-liste/"') == 1
+    assert shown.count('action="/black-whitelist/neu/"') == 1
     assert 'name="sender" value="&quot;x&quot;@shop.example"' in shown
     assert f'name="next" value="{PAGE}?outcome=delivered"' in shown
     assert 'name="kind" value="allow"' in shown and 'name="kind" value="block"' in shown
     # Lists are a person's own: what a purpose's mail gets is not decided there.
-    assert 'action="/auf-die-liste/"' not in page_of(cast.user, f"?box={box.public_id}")
+    assert 'action="/black-whitelist/neu/"' not in page_of(cast.user, f"?box={box.public_id}")
 
 
 QUESTIONS = 9

@@ -1,0 +1,54 @@
+"""What the Startseite says of how a mailbox's mail is treated, read along with the mailbox in one statement."""
+
+from dataclasses import dataclass
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, F, Func, JSONField, OuterRef, Subquery
+from django.db.models.functions import JSONObject
+from django.utils.dateparse import parse_date
+
+from .forms import effective_words
+from .models import Absence, SenderRule
+from .models.settings import Effective
+
+
+class AsJson(Func):
+    function = "to_jsonb"
+    output_field = JSONField()
+
+
+def with_overview(mailboxes):
+    """Mailboxes with what `Overview.of` reads: `spam`, `listed` and `away`."""
+    rules = SenderRule.objects.filter(mailbox=OuterRef("pk")).order_by().values("kind").annotate(number=Count("pk"))
+    told = {name: name for name in ("is_on", "starts_on", "ends_on", "by_dvb")}
+    absence = Absence.objects.filter(mailbox=OuterRef("pk")).values(told=JSONObject(**told, setter="set_by__name"))
+    return mailboxes.annotate(
+        spam=AsJson(Func(F("pk"), function="filters_settings_of")),
+        listed=ArraySubquery(rules.values(told=JSONObject(kind="kind", number="number"))),
+        away=Subquery(absence),
+    )
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What holds for the mail of one mailbox."""
+
+    facts: list[tuple[str, str]]
+    blocked: int
+    allowed: int
+    absence: Absence | None
+    set_by: str
+
+    @classmethod
+    def of(cls, mailbox) -> "Overview":
+        numbers = {row["kind"]: row["number"] for row in mailbox.listed}
+        away = mailbox.away or {"is_on": False}
+        days = {name: parse_date(away.get(name) or "") for name in ("starts_on", "ends_on")}
+        absence = Absence(is_on=away["is_on"], by_dvb=away.get("by_dvb", False), **days)
+        return cls(
+            facts=effective_words(Effective.of_row(**mailbox.spam)),
+            blocked=numbers.get(SenderRule.Kind.BLOCK, 0),
+            allowed=numbers.get(SenderRule.Kind.ALLOW, 0),
+            absence=absence if absence.is_coming_or_on else None,
+            set_by=away.get("setter") or "",
+        )
