@@ -115,7 +115,8 @@ BEGIN
             END
             FROM last, generate_series(0, last.part) AS each WHERE wanted IS NULL OR each = wanted
         )
-        SELECT b.part, E'require ["copy", "editheader", "envelope", "fileinto", "include", "mailbox", "vacation"];\n'
+        SELECT b.part, E'require ["copy", "editheader", "envelope", "environment", "fileinto", "include", "mailbox", "vacation",\n'
+            || E'    "vnd.dovecot.environment"];\n'
             || coalesce(string_agg(b.branch, 'els' ORDER BY b.level, b.kind), '')
         FROM branches b GROUP BY b.part;
 END
@@ -127,16 +128,22 @@ CREATE FUNCTION mail.sieve_policy(box bigint) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     keeps boolean := (SELECT m.keeps_copy FROM mailboxes_mailbox m WHERE m.id = box);
-    leads text := (
-        SELECT string_agg(format(E'redirect %s%s;\n', CASE WHEN keeps THEN ':copy ' END, mail.sieve_string(target)), '')
-        FROM mail.forwards_of(box) AS target
-    );
+    targets text[] := ARRAY(SELECT mail.forwards_of(box));
 BEGIN
     RETURN concat(
         (SELECT part.script FROM mail.sieve_parts(box, 0) part),
-        leads,
+        -- Forwards have changed since Dovecot asked how many redirects it allows this message: what were left of them, the
+        -- person's own script could use.
+        format(
+            E'if not environment :is "vnd.dovecot.config.forwards" "%s" {\n    fileinto "INBOX";\n    stop;\n}\n',
+            cardinality(targets)
+        ),
+        (
+            SELECT string_agg(format(E'redirect %s%s;\n', CASE WHEN keeps THEN ':copy ' END, mail.sieve_string(each)), '')
+            FROM unnest(targets) AS each
+        ),
         -- Where nothing is kept, the script that answers would not be reached.
-        CASE WHEN leads IS NOT NULL AND NOT keeps THEN mail.sieve_notice(box) END
+        CASE WHEN targets <> '{}' AND NOT keeps THEN mail.sieve_notice(box) END
     );
 END
 $$;
@@ -149,13 +156,12 @@ BEGIN
     IF (SELECT s.action FROM filters_settings_of(box) s) <> 'mark' THEN
         RETURN NULL;
     END IF;
-    RETURN E'require ["editheader", "fileinto", "variables"];\n'
+    RETURN E'require ["editheader", "environment", "fileinto", "variables", "vnd.dovecot.environment"];\n'
         || E'if header :is "x-ksc-policy" "spam" {\n'
         || E'    if header :matches "subject" "*" {\n        set "subject" "${1}";\n    }\n'
         || E'    deleteheader "subject";\n    addheader :last "Subject" "[SPAM] ${subject}";\n'
-        -- A mailbox with forwards may redirect, and so might its person's own script, for as many times.
-        || CASE WHEN EXISTS (SELECT FROM mail.forwards_of(box)) THEN E'    fileinto "INBOX";\n' ELSE '' END
-        || E'}\n';
+        -- Redirects are allowed, and none is used up: the person's own script is not to run.
+        || E'    if not environment :is "vnd.dovecot.config.forwards" "0" {\n        fileinto "INBOX";\n    }\n}\n';
 END
 $$;
 COMMENT ON FUNCTION mail.sieve_mark IS
@@ -212,7 +218,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mail.filters_of IS
-    'What Dovecot must know of a login besides user_of. max_redirects: forwards in force, so that a script of the person''s own can send nothing on; junk_kept: how long the spam folder keeps mail, NULL: for ever.';
+    'What Dovecot must know of a login besides user_of. max_redirects: forwards in force, which the policy script uses up, so that a script of the person''s own can send nothing on; junk_kept: how long the spam folder keeps mail, NULL: for ever.';
 
 GRANT SELECT ON mail.sieve_scripts, mail.sieve_senders TO mail_ro;
 REVOKE EXECUTE ON FUNCTION mail.sieve_string, mail.sieve_strings, mail.sieve_test, mail.sieve_notice, mail.sieve_policy,

@@ -234,6 +234,14 @@ class TestScripts:
             seen.add(expected)
         assert seen == set(FOLDERS)
 
+    def test_keep_what_comes_just_when_forwards_change(self, database, sieve: Sieve) -> None:
+        """Dovecot has asked before how many redirects to allow; no script may have what is left of them."""
+        for before, after in ((["postmaster@skripte.example"], []), ([], ["postmaster@skripte.example"])):
+            database.forward(ANNA, *after)
+            sieve.write({"policy": database.script(ANNA)})
+            database.forward(ANNA, *before)
+            assert sieve.done(ANNA, "policy", sender="x@y.example") == [("store message in folder", "INBOX")]
+
     def test_send_nothing_on_that_is_spam_or_blocked(self, database, sieve: Sieve) -> None:
         database.forward(ANNA, "postmaster@skripte.example", ANNA, keeps_copy=False)
         database.listed("block", "a@b.example", mailbox=ANNA)
