@@ -72,7 +72,10 @@ LETTERS = {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v"
 
 
 def read_tables(path: Path, wanted: dict[str, tuple[str, ...]]) -> dict[str, list[Row]]:
-    """The named columns of the named tables, in those that the dump has; ValidationError for what is no dump."""
+    """The named tables, as far as the dump has them, with just the named columns; ValidationError for what is no dump.
+
+    A column that another version does not have is None.
+    """
     with path.open("rb") as file:
         if not path.stat().st_size:
             raise no_dump()
@@ -140,7 +143,8 @@ class Dump:
                     _("A row of the table “%(table)s” does not have as many values as columns."),
                     params={"table": table},
                 )
-            kept.append({column: value for column, value in zip(columns, row, strict=True) if column in wanted})
+            values = dict(zip(columns, row, strict=True))
+            kept.append({column: values.get(column) for column in wanted})
 
     def inserted(self, at: int, end: int) -> Iterator[list[str | None]]:
         """The rows behind VALUES, up to the semicolon."""

@@ -28,12 +28,12 @@ def read(source: str) -> Peer:
         alias_domains={
             name_of(row): name_of(domains[row["target_id"]])
             for row in tables["admin_domainalias"]
-            if is_on(row.get("enabled")) and row["target_id"] in domains
+            if is_on(row["enabled"]) and row["target_id"] in domains
         },
         mailboxes=[
-            mailbox(row, users.get(row["user_id"], {}), domains[row["domain_id"]])
+            mailbox(row, users[row["user_id"]], domains[row["domain_id"]])
             for row in tables["admin_mailbox"]
-            if row["domain_id"] in domains
+            if row["domain_id"] in domains and row["user_id"] in users
         ],
         aliases=merged(alias(row, targets[row["id"]]) for row in tables["admin_alias"]),
     )
@@ -44,22 +44,22 @@ def name_of(row: Row) -> str:
 
 
 def mailbox(row: Row, user: Row, domain: Row) -> PeerMailbox:
-    of_domain = is_on(row.get("use_domain_quota") or "f")
-    active = is_on(user.get("is_active"))
+    of_domain = is_on(row["use_domain_quota"] or "f")
+    active = is_on(user["is_active"])
     return PeerMailbox(
         address=f"{(row['address'] or '').strip().lower()}@{name_of(domain)}",
-        name=" ".join(filter(None, (user.get("first_name"), user.get("last_name")))),
-        password=user.get("password") or "",
-        storage_mb=number(domain.get("default_mailbox_quota") if of_domain else row.get("quota")) or None,
-        language=(user.get("language") or "")[:2],
+        name=" ".join(filter(None, (user["first_name"], user["last_name"]))),
+        password=user["password"] or "",
+        storage_mb=number(domain["default_mailbox_quota"] if of_domain else row["quota"]) or None,
+        language=(user["language"] or "")[:2],
         may_sign_in=active,
-        receives=active and not is_on(row.get("is_send_only") or "f"),
+        receives=active and not is_on(row["is_send_only"] or "f"),
     )
 
 
 def alias(row: Row, targets: list[str]) -> PeerAlias:
     address = (row["address"] or "").strip().lower()
-    return PeerAlias(address, tuple(targets), is_on(row.get("enabled")), day(row.get("expire_at")))
+    return PeerAlias(address, tuple(targets), is_on(row["enabled"]), day(row["expire_at"]))
 
 
 def merged(aliases) -> list[PeerAlias]:

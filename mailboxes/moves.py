@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from accounts import foreign_hashes
-from accounts.addresses import normalise_address, split_address
+from accounts.addresses import canonical, normalise_address, normalise_domain, split_address
 from accounts.models import AuditEvent, Tenant, User
 
 from .forms import MailboxCreateForm
@@ -40,8 +40,9 @@ class Move:
         others = [way for way in self.peer.aliases if domain_of(way.address) in self.names and way.address not in own]
         aliases = [way for way in others if not way.is_caught]
         boxes = list(self.wished([box for box in self.peer.mailboxes if domain_of(box.address) in self.names]))
-        asked = [wish for _box, wish in boxes] + [Wish(way.address, "") for way in aliases]
-        register = Register(self.tenant, asked)
+        # So that the register looks their addresses up.
+        known = [Wish(address, "") for way in aliases if (address := canonical(way.address))]
+        register = Register(self.tenant, [wish for _box, wish in boxes] + known)
         made = self.make_mailboxes(boxes, register)
         ids = ids_by_address(self.tenant)
         ways = MovedWays(self.tenant, register, Ways(self.peer, register.domains, ids), ids, self.report)
@@ -64,7 +65,7 @@ class Move:
         for name, other in self.peer.alias_domains.items():
             if other in self.names and name not in self.names:
                 try:
-                    self.open_domain(name)
+                    self.open_domain(normalise_domain(name))
                 except ValidationError as error:
                     self.say(Verdict.LEFT, Kind.DOMAIN, name, *error.messages)
                 else:

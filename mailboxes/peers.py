@@ -90,7 +90,7 @@ def read_database(url: str, wanted: dict[str, tuple[str, ...]]) -> Tables:
             for table, columns in wanted.items():
                 if connection.execute("SELECT WHERE to_regclass(%s) IS NOT NULL", [f'"{table}"']).rowcount:
                     rows = connection.execute(SQL("SELECT * FROM {}").format(Identifier(table)))
-                    tables[table] = [{name: text_of(row[name]) for name in columns if name in row} for row in rows]
+                    tables[table] = [{name: text_of(row.get(name)) for name in columns} for row in rows]
     except psycopg.Error as error:
         text, reason = _("The database cannot be read: %(reason)s"), str(error).partition("\n")[0]
         raise ValidationError(text, params={"reason": reason}) from error

@@ -26,7 +26,7 @@ def read(source: str, prefix: str = "") -> Peer:
         alias_domains={
             lowered(row["alias_domain"]): lowered(row["target_domain"])
             for row in tables.get(f"{prefix}alias_domain", [])
-            if is_on(row.get("active"))
+            if is_on(row["active"])
         },
         mailboxes=[mailbox(row) for row in tables[f"{prefix}mailbox"]],
         aliases=[alias(row) for row in tables[f"{prefix}alias"]],
@@ -34,12 +34,12 @@ def read(source: str, prefix: str = "") -> Peer:
 
 
 def mailbox(row: Row) -> PeerMailbox:
-    active = is_on(row.get("active"))
+    active = is_on(row["active"])
     return PeerMailbox(
         address=lowered(row["username"]),
-        name=row.get("name") or "",
-        password=row.get("password") or "",
-        storage_mb=megabytes(number(row.get("quota"))),
+        name=row["name"] or "",
+        password=row["password"] or "",
+        storage_mb=megabytes(number(row["quota"])),
         may_sign_in=active,
         receives=active,
     )
@@ -47,7 +47,7 @@ def mailbox(row: Row) -> PeerMailbox:
 
 def alias(row: Row) -> PeerAlias:
     targets = (target.strip() for target in re.split(r"[,\n]", row["goto"] or ""))
-    return PeerAlias(lowered(row["address"]), tuple(filter(None, targets)), is_on(row.get("active")))
+    return PeerAlias(lowered(row["address"]), tuple(filter(None, targets)), is_on(row["active"]))
 
 
 def megabytes(quota: int) -> int | None:

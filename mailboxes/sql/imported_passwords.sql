@@ -7,7 +7,7 @@ CREATE FUNCTION mail.dovecot_hash(stored text) RETURNS text LANGUAGE sql IMMUTAB
         WHEN stored LIKE 'argon2$argon2id$%' THEN '{ARGON2ID}' || substr(stored, 7)
         WHEN stored LIKE 'dovecot$$argon2i$%' THEN '{ARGON2I}' || substr(stored, 9)
         WHEN stored ~ '^dovecot\$\$(1|5|6|2[aby])\$' THEN '{CRYPT}' || substr(stored, 9)
-        WHEN stored ~ '^dovecot\$\{SSHA(256|512)?\}' THEN substr(stored, 9)
+        WHEN stored ~ '^dovecot\$\{SSHA(256|512)?\}[A-Za-z0-9+/]+=*$' THEN substr(stored, 9)
     END
 $sql$;
 COMMENT ON FUNCTION mail.dovecot_hash IS

@@ -133,9 +133,21 @@ class TestThePassword:
     def test_is_not_given_before_any_was_given_out(self, cast):
         assert password_of(make_mailbox(cast.domain, "new", password=None).user.address) == []
 
+    def test_that_was_brought_along_is_given_by_the_name_of_its_kind(self, cast):
+        given = {
+            "$6$salz$hash": "{CRYPT}$6$salz$hash",
+            "$2y$10$hash": "{CRYPT}$2y$10$hash",
+            "$argon2i$v=19$m=8,t=1,p=1$YQ$YQ": "{ARGON2I}$argon2i$v=19$m=8,t=1,p=1$YQ$YQ",
+            "{SSHA256}YQ==": "{SSHA256}YQ==",
+        }
+        for stored, hashed in given.items():
+            User.objects.filter(pk=cast.user.pk).update(password=f"dovecot${stored}")
+            assert password_of(MAX) == [hashed]
+
     @promise("A-41")
     def test_in_a_form_that_dovecot_cannot_check_is_no_row(self, cast):
         unfit = ("", "!unusable", "pbkdf2_sha256$1$a$b", "md5$a$b", "argon2$argon2i$v=19$m=8,t=1,p=1$YQ$YQ")
+        unfit += tuple(f"dovecot${hashed}" for hashed in ("geheim", "{PLAIN}geheim", "{SSHA}", "$9$a$b", "{CRYPT}ab"))
         for encoded in unfit:
             User.objects.filter(pk=cast.user.pk).update(password=encoded)
             assert password_of(MAX) == [], encoded

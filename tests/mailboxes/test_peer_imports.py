@@ -12,6 +12,7 @@ from accounts.models import AuditEvent, CredentialState, Tenant, User
 from mailboxes import dumps
 from mailboxes.models import Address, Alias, AliasTarget, Domain, Forward, Mailbox
 from tests.cast import CANARY, make_mailbox
+from tests.client import Client, body
 from tests.mailboxes.peer_dumps import OLD_HASH, OLD_PASSWORD, PostfixAdmin, modoboa
 from tests.marks import committed, thorough
 
@@ -123,6 +124,21 @@ class TestAMailbox:
         assert everything() == before
         assert User.objects.get(pk=user.pk).is_current_password("Neun Otter singen 5 Lieder!")
         assert {line.split()[0] for line in report if HOME in line} == {"bereits", "weggelassen"}
+
+    def test_is_found_on_the_desk_until_its_person_changes_the_password(self, cast, client, move, peer):
+        desk = Client()
+        desk.force_login(cast.dvb)
+        assert not [bar for bar in desk.get("/desk/").context["charts"][0].bars if "=imported" in bar.url]
+        move(peer)
+        box = box_of(f"nina@{HOME}")
+        [bar] = [bar for bar in desk.get("/desk/").context["charts"][0].bars if "=imported" in bar.url]
+        assert (bar.label, bar.text) == ("importiert", "1")
+        assert list(desk.get(bar.url).context["cl"].result_list) == [box]
+        assert "noch nicht; mitgebracht am" in body(desk.get(f"/desk/mailboxes/mailbox/{box.pk}/change/")).decode()
+        client.force_login(box.user)
+        assert "Passwort aus der Zeit vor dem Umzug" in client.get("/").content.decode()
+        box.user.change_password("Neun Otter singen 5 Lieder!", by=box.user)
+        assert not desk.get(bar.url).context["cl"].result_list
 
     def test_is_on_record_as_any_other(self, move, peer):
         move(peer)
@@ -383,6 +399,8 @@ class TestADump:
 
     def test_moves_no_cursor_and_begins_no_line_of_the_report(self, move, peer):
         peer.alias(f"x\x1b[2J@{HOME}", f"nina@{HOME}")
+        peer.alias(f"n\0@{HOME}", f"nina@{HOME}")
+        peer.alias_domains.append(("null\0.example", HOME))
         peer.alias(f"y@{HOME}", "z\nübernommen  Postfach  boss@example.org")
         report = "\n".join(move(peer))
         assert "\x1b" not in report and "\nübernommen  Postfach  boss" not in report
