@@ -14,11 +14,11 @@ LONGEST = timedelta(days=7)
 
 class SupportConsentQuerySet(models.QuerySet["SupportConsent"]):
     def visible_to(self, viewer):
-        """Staff see those that are open at this moment; a mailbox user their own, nobody else any."""
+        """Staff see those that are open and could be ended by their person now; mailbox users their own."""
         if not viewer.is_authenticated:
             return self.none()
         if viewer.role == viewer.Role.STAFF:
-            return self.open()
+            return self.open().filter(user__locked_at=None, tenant__status="active")
         return self.filter(tenant_id=viewer.tenant_id, user=viewer)
 
     def open(self):
@@ -74,9 +74,9 @@ class SupportConsent(models.Model):
         return str(self.user)
 
     def look(self, *, by) -> bool:
-        """Put on record that support looks now; False where the person has ended it in this moment."""
+        """Put on record that support looks now; False where it has just been ended, by whatever."""
         with transaction.atomic():
-            if not SupportConsent.objects.select_for_update().open().filter(pk=self.pk).exists():
+            if not SupportConsent.objects.visible_to(by).select_for_update(of=("self",)).filter(pk=self.pk).exists():
                 return False
             AuditEvent.objects.record(AuditEvent.Deed.SUPPORT_LOOKED, self.user, by=by)
         return True

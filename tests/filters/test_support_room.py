@@ -41,7 +41,10 @@ def settled(cast):
 
 @pytest.fixture
 def consent(settled):
-    SupportConsent.objects.give(settled.other_user, lasting=HOUR)
+    now = timezone.now()
+    for number, user in ((432_001, settled.other_user), (432_002, settled.user)):
+        # Numbers that stand nowhere else on a page.
+        SupportConsent.objects.create(pk=number, user=user, tenant=user.tenant, given_at=now, until=now + HOUR)
     return SupportConsent.objects.give(settled.user, lasting=HOUR)
 
 
@@ -122,6 +125,16 @@ class TestWithoutConsent:
         ) or deed == ""
         assert masked(gone, consent.pk) == masked(never, 987654321)
         assert looks(cast.user) == []
+
+    @pytest.mark.parametrize("how", ["locked", "suspended"])
+    def test_a_person_who_could_not_end_it_is_not_looked_at(self, staff, consent, cast, how):
+        if how == "locked":
+            cast.user.lock(by=cast.dvb)
+        else:
+            cast.tenant.suspend(by=cast.staff)
+        assert [row.user for row in staff.get(LIST).context["cl"].result_list] == [cast.other_user]
+        assert staff.get(page_of(consent)).url == "/staff/"
+        assert consent.look(by=cast.staff) is False and looks(cast.user) == []
 
     @pytest.mark.parametrize("who", ["user", "dvb", "deputy", "dsb", "other_dvb"])
     def test_nobody_else_gets_in(self, consent, cast, who):
