@@ -13,7 +13,7 @@ from mailboxes.deputy_admin import DeputyDesk
 from mailboxes.desk_search import search, sees_mailboxes
 from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
-from mailboxes.forward_admin import ForwardDesk, OutsideForwardDesk
+from mailboxes.forward_admin import ForwardDesk, OutsideForwardAdmin, OutsideForwardDesk
 from mailboxes.import_admin import ImportDesk
 from mailboxes.mailbox_admin import MailboxDesk
 from mailboxes.models import (
@@ -81,5 +81,6 @@ staff.register(DomainRequest, DomainRequestAdmin)
 staff.register(User, ColleagueAdmin)
 staff.register(RecoveryRequest, RecoveryRequestAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)
+staff.register(OutsideForward, OutsideForwardAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

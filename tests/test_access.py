@@ -237,6 +237,8 @@ ROUTES = {
     "staff/accounts/user/<int:pk>/factors/": row("staff"),
     **room("staff/mailboxes/serveraddress/", ["staff"], own=["staff"], adders=["staff"], removers=["staff"]),
     **room("staff/accounts/installation/", ["staff"], own=["staff"]),
+    **room("staff/mailboxes/outsideforward/", ["staff"], own=["staff"]),
+    "staff/mailboxes/outsideforward/export/": row("staff", status=405),
     # The object is a mailbox user's request, which is the DVB's business.
     **room("staff/accounts/recoveryrequest/", ["staff"], own=[], elsewhere=["staff"]),
     **room("staff/accounts/auditevent/", ["staff"], own=["staff"]),
