@@ -18,7 +18,7 @@ from mailboxes.deputy_admin import DeputyDesk
 from mailboxes.desk_search import search, sees_mailboxes
 from mailboxes.desk_start import overview
 from mailboxes.domain_admin import DomainAdmin, DomainDesk
-from mailboxes.forward_admin import ForwardDesk, OutsideForwardDesk
+from mailboxes.forward_admin import ForwardDesk, OutsideForwardAdmin, OutsideForwardDesk
 from mailboxes.import_admin import ImportDesk
 from mailboxes.models import (
     Alias,
@@ -90,5 +90,6 @@ staff.register(RecoveryRequest, RecoveryRequestAdmin)
 staff.register(SupportConsent, SupportRoom)
 staff.register(SenderRule, SenderRuleAdmin)
 staff.register(ServerAddress, ServerAddressAdmin)
+staff.register(OutsideForward, OutsideForwardAdmin)
 staff.register(Installation, InstallationAdmin)
 staff.register(AuditEvent, AuditEventAdmin)

@@ -20,7 +20,7 @@ from .forward_forms import ForwardChangeForm, ForwardCreateForm
 from .list_filters import SearchedByWords
 from .models import Forward
 
-DVB, DSB = User.Role.DVB, User.Role.DSB
+DVB, DSB, STAFF = User.Role.DVB, User.Role.DSB, User.Role.STAFF
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -218,3 +218,17 @@ class OutsideForwardDesk(ForwardRoom):
     def changelist_view(self, request, extra_context=None):
         title = {"title": _("What leaves our house?")}
         return super().changelist_view(request, title | (extra_context or {}))
+
+
+class OutsideForwardAdmin(OutsideForwardDesk):
+    """The same of all customers, for staff."""
+
+    viewers = (STAFF,)
+    list_display = (*OutsideForwardDesk.list_display, "tenant")
+    fields = ("tenant", *OutsideForwardDesk.fields)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant")
+
+    def exported(self):
+        return {gettext("Customer"): lambda row: str(row.tenant)} | super().exported()

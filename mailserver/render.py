@@ -54,7 +54,7 @@ def variables(settings: Settings) -> dict[str, str]:
 def render(settings: Settings, out: Path) -> None:
     """Write `postfix/`, `dovecot/`, `rspamd/` and, with an SRS domain, `postsrsd/` into `out`.
 
-    Needs root, and the servers' groups for the secrets.
+    Needs root and the servers' groups for the secrets.
     """
     if not settings.tls_certificate:
         raise SettingsError("tls_certificate and tls_key: the servers cannot do without")

@@ -284,6 +284,8 @@ ROUTES = {
     "staff/filters/senderrule/many/": row("staff"),
     "staff/filters/senderrule/export/": row("staff", status=405),
     **room("staff/accounts/installation/", ["staff"], own=["staff"]),
+    **room("staff/mailboxes/outsideforward/", ["staff"], own=["staff"]),
+    "staff/mailboxes/outsideforward/export/": row("staff", status=405),
     # The object is a mailbox user's request, which is the DVB's business.
     **room("staff/accounts/recoveryrequest/", ["staff"], own=[], elsewhere=["staff"]),
     **room("staff/accounts/supportconsent/", ["staff"], own=["staff"]),

@@ -2,7 +2,7 @@
 
 import json
 import os
-from itertools import product
+from itertools import pairwise, product
 
 import psycopg
 import pytest
@@ -11,8 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from accounts.wall import everybody
 from bench import lookups, seed
 from local.folders import CHECKOUT
+from mailboxes.models import Forward, Mailbox
 from tests.cast import add_app, the_cast
 from tests.client import Client
 from tests.marks import thorough
@@ -78,6 +80,12 @@ def scanned(cursor):
     return {name for (name,) in cursor.fetchall()} & LARGE
 
 
+def scans(cursor):
+    """How often this transaction has read each large table from end to end."""
+    cursor.execute("SELECT relname, seq_scan FROM pg_stat_xact_all_tables WHERE seq_scan > 0")
+    return {name: times for name, times in cursor.fetchall() if name in LARGE}
+
+
 def planned(plan):
     """The large tables that a plan in JSON reads from end to end."""
     own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
@@ -116,6 +124,20 @@ class TestAmongThousandsOfMailboxes:
                 found = [cursor.execute(question, ["post7@kunde7.example"]).fetchall() for _ in range(TIMES)]
                 assert bool(found[0]) is ("name = 'senders" not in question and "'x'" not in question), question
                 assert scanned(cursor) == set(), question
+
+    def test_what_a_forward_does_is_found_by_indexes(self, seeded):
+        with everybody():
+            boxes = list(Mailbox.objects.select_related("address").filter(tenant__customer_number="seeded-7")[:5])
+            for box, other in pairwise(boxes):
+                Forward.objects.create(tenant_id=box.tenant_id, mailbox=box, target=other.address.address)
+            with connection.cursor() as cursor:
+                before = scans(cursor)
+                for _ in range(TIMES):
+                    cursor.execute("SELECT mailboxes_forward_state(id) FROM mailboxes_forward ORDER BY id")
+                assert cursor.fetchall() == [("active",)] * 4
+                cursor.execute("SELECT mailboxes_forward_circles(%s, %s)", [boxes[4].pk, boxes[0].address.address])
+                assert cursor.fetchone() == (True,)
+                assert scans(cursor) == before
 
     def test_an_app_password_that_is_right_is_found_without_a_write(self, seeded):
         with connect("mail_auth", os.environ["MAIL_AUTH_PASSWORD"]) as session:

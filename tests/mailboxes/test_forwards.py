@@ -91,8 +91,8 @@ def mailed_link() -> str:
     """The way of the link that the worker sends now."""
     mail.outbox.clear()
     call_command("worker", once=True)
-    [text] = [each.body for each in mail.outbox if "/bestaetigen/" in each.body]
-    [link] = re.findall(r"http://localhost:8000(\S+)", str(text))
+    [text] = [str(each.body) for each in mail.outbox if "/bestaetigen/" in each.body]
+    [link] = re.findall(r"http://localhost:8000(\S+)", text)
     return link
 
 

@@ -228,6 +228,12 @@ class TestWhatLeavesTheHouse:
         event = AuditEvent.objects.first()
         assert (event.actor, event.new) == (cast.dsb, {"rows": 2})
 
+    @promise("A-51")
+    def test_is_shown_to_staff_of_all_customers(self, cast, asked):
+        rows = seen_by(cast.staff).get("/staff/mailboxes/outsideforward/").context["cl"].result_list
+        assert {row.target for row in rows} == {OUTSIDE, f"{CANARY}@elsewhere.example"}
+        assert len(table(seen_by(cast.staff).post("/staff/mailboxes/outsideforward/export/")).splitlines()) == 3
+
     def test_does_not_hold_what_goes_to_a_domain_of_ones_own(self, cast, asked):
         Domain.objects.open_domain(tenant=cast.tenant, name="privat.example.org", by=None)
         assert list(seen_by(cast.dsb).get(REPORT).context["cl"].result_list) == []
