@@ -23,7 +23,8 @@ local function proved_sender(task)
   if not address then return nil end
   local domain, envelope = address:match('@(.*)$'), task:get_from('smtp')
   envelope = envelope and envelope[1]
-  if task:has_symbol('DMARC_POLICY_ALLOW') then return address end
+  -- The second stands for the first where SPF or DKIM alone failed.
+  if task:has_symbol('DMARC_POLICY_ALLOW') or task:has_symbol('DMARC_POLICY_ALLOW_WITH_FAILURES') then return address end
   if task:get_user() and address_of(envelope) == address then return address end
   if task:has_symbol('R_SPF_ALLOW') and envelope and aligned(envelope.domain, domain) then return address end
   for _, signature in ipairs(task:get_symbol('R_DKIM_ALLOW') or {}) do
