@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import kscsite.urls
 from accounts.wall import NOBODY, showing
 from filters import intake as intake_module
+from filters import verdict_views
 from filters.intake import Intake, Queue, written
 from filters.models import MailDay, SenderRule, SpamPolicy, SpamSettings, Verdict, forget_verdicts
 from filters.reasons import FAMILIES, SENTENCES, reason
@@ -411,7 +412,7 @@ class TestThePersonsPage:
 class WithLists:
     """The portal's addresses with one for putting a sender on a list."""
 
-    urlpatterns = [path("auf-die-liste/", lambda request: None, name="sender_rule_add"), *kscsite.urls.urlpatterns]
+    urlpatterns = [path("auf-die-liste/", verdict_views.verdicts, name="sender_rule_add"), *kscsite.urls.urlpatterns]
 
 
 def test_a_sender_is_put_on_a_list_from_the_row_of_a_message_to_oneself(cast, settings):
