@@ -71,11 +71,9 @@ def test_the_exporter_is_off_without_an_address_and_its_secret_is_rspamds_alone(
     render(replace(sample, verdicts_url="http://127.0.0.1:8000/rspamd/verdicts", verdicts_secret="geheim"), tmp_path)
     assert 'secret = "geheim";' in written.read_text()
     assert (written.stat().st_mode & 0o777, written.group()) == (0o640, "_rspamd")
-    halves: list[dict[str, Any]]
-    halves = [{"verdicts_url": "http://x"}, {"verdicts_secret": "geheim"}, {"verdicts_secret": 'a"'}]
-    for half in halves:
+    for url, secret in (("http://x", ""), ("", "geheim"), ("http://x", 'a"'), ("http://x;", "geheim")):
         with pytest.raises(SettingsError, match="verdicts"):
-            replace(sample, **half)
+            replace(sample, verdicts_url=url, verdicts_secret=secret)
 
 
 def test_each_mailbox_that_a_message_reaches_has_its_row(stack: Running, listening: None) -> None:
