@@ -8,7 +8,6 @@ from mailboxes.models import Mailbox
 from mailboxes.models.forwards import with_held_forwards
 from mailboxes.views import own_mailbox, startseite
 
-from .models import Verdict
 from .overview import Overview, with_overview
 
 
@@ -19,6 +18,5 @@ def start(request):
         return redirect("staff:index" if request.user.role == User.Role.STAFF else "desk:index")
     boxes = with_held_forwards(Mailbox.objects.with_own_aliases().with_usage())
     mailbox = own_mailbox(request, with_overview(boxes))
-    month = Verdict.objects.visible_to(request.user).month_of(mailbox)
-    context = startseite(request, mailbox) | {"treated": Overview.of(mailbox), "month": month}
+    context = startseite(request, mailbox) | {"treated": Overview.of(mailbox)}
     return render(request, "filters/start.html", context)

@@ -456,12 +456,22 @@ MAY_POST = {
         f"desk/mailboxes/{deed}/": OWN_DVBS
         for deed in (
             *("mailbox/<int:pk>/lock", "mailbox/<int:pk>/unlock", "mailbox/<int:pk>/stay", "import/<int:pk>/start"),
+            "mailbox/<int:pk>/absence/end",
             *("domain/<int:pk>/catch-all/end", "domain/<int:pk>/alias/end", "domainrequest/<int:pk>/check"),
             *("domain/<int:pk>/dkim/new", "domain/<int:pk>/dkim/remove"),
         )
     },
+    "black-whitelist/neu/": ("user",),
+    "black-whitelist/verschieben/": ("user",),
+    "black-whitelist/entfernen/": ("user",),
+    "spamfilter/standard/": ("user",),
+    "abwesenheit/ende/": ("user",),
     "desk/mailboxes/mailbox/export/": DVBS,
     "desk/mailboxes/alias/export/": DVBS,
+    "desk/mailboxes/forward/export/": DVBS,
+    "desk/mailboxes/forward/<int:pk>/link/": OWN_DVBS,
+    "desk/mailboxes/outsideforward/export/": (*DVBS, "dsb"),
+    "desk/filters/senderrule/export/": DVBS,
     "desk/mailboxes/deletedmailbox/export/": (*DVBS, "dsb"),
     "desk/accounts/auditevent/export/": (*DVBS, "dsb"),
     "desk/accounts/deputy/<int:pk>/lock/": ("dvb",),
@@ -469,6 +479,8 @@ MAY_POST = {
     "staff/accounts/user/<int:pk>/lock/": ("staff",),
     "staff/accounts/user/<int:pk>/unlock/": ("staff",),
     "staff/accounts/auditevent/export/": ("staff",),
+    "staff/filters/senderrule/export/": ("staff",),
+    "staff/mailboxes/outsideforward/export/": ("staff",),
 }
 REFUSED = (403, 404, LOGIN, "/desk/", "/staff/")
 READ_ALONE = ("head", "put", "patch", "delete", "options", "trace")

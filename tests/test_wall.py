@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from accounts.models import AuditEvent, AuditNetwork, Logo, RecoveryRequest, Tenant, User
 from accounts.wall import NOBODY, everybody, showing
 from filters.models import Absence, MailDay, SenderRule, SpamPolicy, SpamSettings
-from mailboxes.models import Alias, DkimKey, Domain, Forward, Mailbox, MailLogin, ServerAddress, Usage
+from mailboxes.models import Alias, DkimKey, Domain, Mailbox, MailLogin, ServerAddress, Usage
 from tests.cast import CANARY, make_function
 from tests.client import Client, body
 from tests.filters.reports import make_verdict
@@ -83,9 +83,8 @@ def rows(cast):
         ServerAddress.objects.create(tenant=user.tenant, protocol="pop3", host=f"{who}h", port=995, encryption="tls")
         own = {"tenant": user.tenant, "mailbox": getattr(cast, f"{who}mailbox")}
         word = CANARY if who else "max"
-        Forward.objects.create(target=f"{word}@elsewhere.example", **own)
         SenderRule.objects.create(kind="block", sender=f"{word}@spam.example", **own)
-        SpamPolicy.objects.create(tenant=user.tenant)
+        SpamPolicy.objects.get_or_create(tenant=user.tenant)
         SpamSettings.objects.create(**own)
         Absence.objects.create(text=word, **own)
     return cast

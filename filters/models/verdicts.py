@@ -48,13 +48,15 @@ class VerdictQuerySet(TenantScopedQuerySet["Verdict"]):
         keeping = Tenant.objects.annotate(days=Coalesce("spam_policy__verdict_days", KEPT_DAYS)).filter(days=days)
         return self.filter(tenant__in=keeping, at__lt=timezone.now() - timedelta(days=days))
 
+    def by_day(self):
+        """The last days, as `filters.month.Day` has them; those without a message are left out."""
+        rows = self.filter(at__gte=first_day()).order_by().values(day=TruncDate("at"))
+        counted = self.model.COUNTED_AS.items()
+        return rows.annotate(**{name: Count("pk", filter=Q(outcome__in=outcomes)) for name, outcomes in counted})
+
     def month_of(self, mailbox) -> Month:
         """The mailbox's last days, counted in one query."""
-        rows = self.filter(mailbox=mailbox, at__gte=first_day()).order_by().values(day=TruncDate("at"))
-        counts = {
-            name: Count("pk", filter=Q(outcome__in=outcomes)) for name, outcomes in self.model.COUNTED_AS.items()
-        }
-        return Month.of(Day(**row) for row in rows.annotate(**counts))
+        return Month.of(Day(**row) for row in self.filter(mailbox=mailbox).by_day())
 
     def preview_of(self, mailbox) -> list[dict]:
         """For each sensitivity how many of the last days' messages would have been spam, in one query.

@@ -61,6 +61,12 @@ class ForwardQuerySet(TenantScopedQuerySet["Forward"]):
         rows = self.outside().filter(tenant__forwards_outside=Tenant.ForwardsOutside.APPROVAL, approved_at=None)
         return rows.with_state().filter(state=Forward.State.UNAPPROVED)
 
+    def stopped(self):
+        """Those that others keep from working; of rows `with_state`."""
+        states = (Forward.State.NOWHERE, Forward.State.CIRCLE, Forward.State.FORBIDDEN)
+        worked_before = Q(state=Forward.State.UNAPPROVED, confirmed_at__isnull=False)
+        return self.filter(Q(state__in=states) | worked_before)
+
     def by_link(self, token: str) -> "Forward | None":
         """What a mailed link stands for: to be confirmed in time, or to be ended for as long as it lasts."""
         in_time = Q(confirmed_at__isnull=False) | Q(link_expires_at__gt=timezone.now())
@@ -138,9 +144,6 @@ class Forward(models.Model):
         FORBIDDEN = "forbidden", _("stopped: not allowed out of the house")
         OFF = "off", _("off")
         OVER = "over", _("over")
-
-    # What its owner did not do themselves.
-    STOPPED = (State.NOWHERE, State.CIRCLE, State.FORBIDDEN)
 
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -448,7 +451,7 @@ def hold_all(person):
 
 def tell_stopped():
     """Tell owners of forwards that stopped working by themselves; the worker calls this."""
-    rows = Forward.objects.with_state()
-    rows.exclude(stop_told="").exclude(state__in=Forward.STOPPED).update(stop_told="")
-    for row in rows.filter(state__in=Forward.STOPPED).exclude(stop_told=F("state")):
+    stopped = Forward.objects.with_state().stopped()
+    Forward.objects.exclude(stop_told="").exclude(pk__in=stopped.values("pk")).update(stop_told="")
+    for row in stopped.exclude(stop_told=F("state")):
         row.tell_stop()

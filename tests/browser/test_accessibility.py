@@ -47,7 +47,9 @@ KINDS = (
     "recoveryrequest",
 )
 # People in the order in which the demo makes them: three colleagues, ten with a mailbox, a deputy.
-FIRST = dict.fromkeys(KINDS, 1) | {"user": 2, "deputy": 14, "app_password": None}
+FIRST = dict.fromkeys(KINDS, 1) | {"user": 2, "deputy": 14, "app_password": None, "weiterleitung": None}
+# The second forward goes out of the house and waits for approval.
+FIRST |= {"forward": 2, "outsideforward": 2}
 WHO = {
     "anonymous": {},
     "user": {"role": "user", "state": "geändert"},
@@ -161,6 +163,14 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     support.locator("#result_list tbody th a").click()
     found += findings(support, "somebody's settings")
     user.get_by_role("button", name="Support-Zugriff beenden").click()
+    user.goto("/weiterleitungen/neu/")
+    user.locator("input[name=target]").fill("niemand@musterdomain.de")
+    user.locator("main button[type=submit]").click()
+    found += findings(user, "forward with faults")
+    for deed in ("Ändern", "Beenden"):
+        user.goto("/weiterleitungen/")
+        user.locator(".rows").get_by_role("link", name=deed).first.click()
+        found += findings(user, f"forward, {deed}")
     user.goto("/zwei-faktor/app/")
     user.locator("main button[type=submit]").click()
     found += findings(user, "authenticator app with faults")

@@ -332,7 +332,7 @@ def page_of(person, query="", status=200):
 
 
 def senders_on(page):
-    return re.findall(r"(\w+)@shop\.example", page)
+    return re.findall(r"^\s*(\w+)@shop\.example$", page, re.MULTILINE)
 
 
 class TestThePersonsPage:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts.models import AuditEvent, RecoveryRequest, SupportConsent, Tenant, User
+from filters.models import SenderRule
 from kscsite.sites import desk as the_desk
 from kscsite.sites import staff
 from mailboxes.models import (
@@ -19,6 +20,7 @@ from mailboxes.models import (
     DeletedMailbox,
     Domain,
     DomainRequest,
+    Forward,
     Import,
     Mailbox,
     ServerAddress,
@@ -135,6 +137,18 @@ def servers(cast, numbers):
     )
 
 
+def forwards(cast, numbers):
+    Forward.objects.bulk_create(
+        Forward(tenant=cast.tenant, mailbox=cast.mailbox, target=f"f{n}@elsewhere.example") for n in numbers
+    )
+
+
+def sender_rules(cast, numbers):
+    SenderRule.objects.bulk_create(
+        SenderRule(tenant=tenant, kind="block", sender=f"@s{n}.example") for n in numbers for tenant in (cast.tenant, None)
+    )
+
+
 # Of the last there is one.
 ROWS = {
     "mailbox": fill,
@@ -148,6 +162,9 @@ ROWS = {
     "supportconsent": consents,
     "deletedmailbox": deleted,
     "import": imports,
+    "forward": forwards,
+    "outsideforward": forwards,
+    "senderrule": sender_rules,
     "tenant": tenants,
     "serveraddress": servers,
     "installation": lambda cast, numbers: None,
@@ -156,8 +173,8 @@ LISTS = [
     pytest.param(site, room, id=f"{site.name}-{room.opts.model_name}")
     for site in (the_desk, staff)
     for room in site._registry.values()
-    # The policy is one, and its list leads to it.
-    if room.opts.model_name != "policy"
+    # Of these there is one, and the list leads to it.
+    if room.opts.model_name not in ("policy", "spampolicy")
 ]
 
 

@@ -573,6 +573,18 @@ class TestWhoseTargetGoesAway:
         tell_stopped()
         assert in_force(cast.mailbox) and Forward.objects.get().stop_told == ""
 
+    def test_or_that_the_rule_now_stops_is_told_once_too(self, cast, warned):
+        forward, waiting = agreed(cast.mailbox, OUTSIDE), opened(cast.mailbox, "w@example.org")
+        Forward.objects.update(approved_at=None)
+        OutboxMessage.objects.all().delete()
+        for rule, expected in (("approval", "unapproved"), ("forbidden", "forbidden"), ("warning", "active")):
+            Tenant.objects.update(forwards_outside=rule)
+            assert state(forward) == expected
+            tell_stopped()
+            tell_stopped()
+        assert [OUTSIDE in text for text in told()] == [True, True, False]
+        assert str(waiting) in told()[2]
+
     def test_goes_on_by_its_former_address_when_the_target_is_renamed(self, cast, erika):
         opened(cast.mailbox, erika)
         erika.rename(domain=cast.domain, local_part="erika.neu", by=cast.dvb)
