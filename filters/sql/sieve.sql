@@ -61,7 +61,14 @@ BEGIN
         SELECT 'vacation :days ' || n.every_days
             || coalesce(' :subject ' || mail.sieve_string(nullif(trim(n.subject), '')), '')
             || ' :addresses ' || mail.sieve_strings(ARRAY(
-                SELECT given.address FROM mail.addresses given WHERE given.target = a.address AND given.receives
+                SELECT listed.address
+                FROM (
+                    SELECT given.address, sum(octet_length(given.address) + 4) OVER (
+                        ORDER BY given.own DESC, given.by_domain, given.address
+                    ) AS octets
+                    FROM mail.addresses given WHERE given.target = a.address AND given.receives
+                ) listed
+                WHERE listed.octets < 40000 ORDER BY listed.octets
             ))
             || ' ' || mail.sieve_string(n.text, in_lines => true) || E';\n'
         FROM filters_absence n
@@ -73,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mail.sieve_notice IS
-    'The Sieve command that answers with a mailbox''s notice of absence; NULL where it has none today. Without a subject of its own it answers with "Auto: " and the message''s.';
+    'The Sieve command that answers with a mailbox''s notice of absence; NULL where it has none today. Without a subject of its own it answers with "Auto: " and the message''s. It knows as many of the mailbox''s addresses as fit into 40,000 octets, some thousand, the own one first.';
 
 CREATE FUNCTION mail.sieve_parts(box bigint, wanted integer DEFAULT NULL) RETURNS TABLE (number integer, script text)
 LANGUAGE plpgsql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -86,9 +93,9 @@ BEGIN
     RETURN QUERY
         WITH weighed AS (
             -- Octets that a sender takes at most: it stands there twice, with quotes and a comma.
-            SELECT r.level, r.kind, r.sender, (sum(2 * (octet_length(r.sender) + 4)) OVER (
+            SELECT r.level, r.kind, r.sender, ((50000 + sum(2 * (octet_length(r.sender) + 4)) OVER (
                 ORDER BY r.level, r.kind, r.sender COLLATE "C" ROWS UNBOUNDED PRECEDING
-            ) / 100000)::integer AS part
+            )) / 100000)::integer AS part
             FROM filters_rules_of(box) r
         ),
         last AS (SELECT coalesce(max(part), 0) AS part FROM weighed),
@@ -122,7 +129,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mail.sieve_parts IS
-    'The Sieve script that does to a message what filters_fate_of says, but for a rejection, which comes too late here and becomes the spam folder. It ends the script for all that is spam or blocked. Long lists make several parts, from 0, each of which includes the next: Dovecot''s dict process buffers 128 KiB of an answer, and whether the kernel takes more is chance.';
+    'The Sieve script that does to a message what filters_fate_of says, but for a rejection, which comes too late here and becomes the spam folder. It ends the script for all that is spam or blocked. Long lists make several parts, from 0, each of which includes the next: Dovecot''s dict process buffers 128 KiB of an answer, and whether the kernel takes more is chance. The first is half as long as the others, for a notice may stand behind it.';
 
 CREATE FUNCTION mail.sieve_policy(box bigint) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

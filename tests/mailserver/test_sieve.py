@@ -55,6 +55,22 @@ MEANT = {
     "@*.below.example": ["x@a.below.example", "x@a.b.Below.example"],
     "@xn--mnchen-3ya.example": ["x@xn--mnchen-3ya.example"],
 }
+MANY = "viele.adressen@skripte.example"
+MANY_ALIASES = """
+WITH box AS (
+    SELECT m.id, m.tenant_id, a.domain_id FROM mailboxes_mailbox m JOIN mailboxes_address a ON a.id = m.address_id
+    WHERE a.address = %s
+), address AS (
+    INSERT INTO mailboxes_address (tenant_id, domain_id, local_part, address, kind)
+    SELECT tenant_id, domain_id, 'alias' || n, 'alias' || n || '@skripte.example', 'alias'
+    FROM box, generate_series(1, 5000) n RETURNING id, tenant_id
+), alias AS (
+    INSERT INTO mailboxes_alias (tenant_id, address_id, created_at) SELECT tenant_id, id, now() FROM address
+    RETURNING id, tenant_id
+)
+INSERT INTO mailboxes_aliastarget (tenant_id, alias_id, mailbox_id, receives, may_send)
+SELECT alias.tenant_id, alias.id, box.id, true, false FROM alias, box
+"""
 KEPT = ("keep", "store message in folder")
 FOLDERS = {
     "delivered": "INBOX",
@@ -71,7 +87,8 @@ MARKED = 'require ["fileinto"];\nif header :is "x-ksc-policy" "spam" { fileinto 
 
 @pytest.fixture(scope="module")
 def database(stack: Running):
-    stack.database.mailbox(ANNA, "Rechtes-Passwort 1")
+    for address in (ANNA, MANY):
+        stack.database.mailbox(address, "Rechtes-Passwort 1")
     return stack.database
 
 
@@ -89,6 +106,11 @@ def unquoted(string: str) -> str:
     found = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', string, re.DOTALL)
     assert found, string
     return re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
+
+
+def escaped(script: str) -> bytes:
+    """As Dovecot's dict process sends it."""
+    return re.sub(r"[\x01\t\r\n]", "\x01.", script).encode()
 
 
 def said(chance: random.Random) -> str:
@@ -169,6 +191,17 @@ class TestScripts:
         for sender, folder in ((entries[0], "Junk"), (entries[-1], "Junk"), ("gut@domain-1.example", "INBOX")):
             headers = {"From": sender, "X_KSC_Auth": sender}
             assert outcome(sieve.done(ANNA, "policy", sender="x@y.example", **headers)) == folder
+
+    def test_come_through_however_much_is_in_them(self, database, sieve: Sieve) -> None:
+        """The longest notice of somebody with thousands of addresses behind long lists, where no copy is kept."""
+        database.run(MANY_ALIASES, MANY)
+        database.listed("block", *(f"{n:060}@domain-{n}.example" for n in range(2000)), tenant=True)
+        database.notice(MANY, subject='"' * 200, text="\n🎄\\" * 1666)
+        database.forward(MANY, ANNA, keeps_copy=False)
+        scripts = {name: database.script(MANY, name) for name in ("policy", "notice")} | database.senders(MANY)
+        assert len(scripts) == 5
+        assert [name for name, script in scripts.items() if len(escaped(script)) >= BUFFER] == []
+        assert f'["{MANY}", "alias' in scripts["notice"]
 
     @promise("A-49")
     def test_block_and_allow_whom_they_name_and_nobody_else(self, database, sieve: Sieve) -> None:
