@@ -145,7 +145,9 @@ def forwards(cast, numbers):
 
 def sender_rules(cast, numbers):
     SenderRule.objects.bulk_create(
-        SenderRule(tenant=tenant, kind="block", sender=f"@s{n}.example") for n in numbers for tenant in (cast.tenant, None)
+        SenderRule(tenant=tenant, kind="block", sender=f"@s{n}.example")
+        for n in numbers
+        for tenant in (cast.tenant, None)
     )
 
 
