@@ -16,27 +16,32 @@ from tests.demo import running_demo
 from tests.dns_server import DnsServer
 
 REAL = ("mailserver", "browser", "faults")
+LONGEST_FIRST = ("browser", "mailserver", "faults", "local")
 
 
 def pytest_collection_modifyitems(items):
-    """What runs against the real servers and the browser is marked by its folder."""
+    """What runs against the real servers and the browser is marked by its folder, and begins first."""
     here = Path(__file__).parent
+    room = {item: item.path.relative_to(here).parts[0] for item in items}
     for item in items:
-        if item.path.relative_to(here).parts[0] in REAL:
+        if room[item] in REAL:
             item.add_marker(pytest.mark.real)
+    items.sort(key=lambda item: LONGEST_FIRST.index(room[item]) if room[item] in LONGEST_FIRST else len(LONGEST_FIRST))
 
 
-class OneDemo(LoadFileScheduling):
-    """Deals by file, but the files that share the demo to one process: it takes long to start."""
+class OneOfEach(LoadFileScheduling):
+    """Deals by file, but those that share the demo, or the mail servers, to one process: they take long to start."""
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
-        return "the demo" if file.startswith("tests/browser/") and "database_away" not in file else file
+        if file.startswith("tests/browser/") and "database_away" not in file:
+            return "the demo"
+        return "the mail servers" if file.startswith("tests/mailserver/") else file
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return OneDemo(config, log) if config.getvalue("dist") == "loadfile" else None
+    return OneOfEach(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_configure():

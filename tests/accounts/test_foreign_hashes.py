@@ -32,8 +32,10 @@ def packed(text):
 MD5, SHA256, SHA512 = crypted("$1$abcdefgh$"), crypted("$5$abcdefghijkl$"), crypted("$6$abcdefghijklmnop$")
 ROUNDS = crypted("$6$rounds=1000$abcdefghijklmnop$")
 BCRYPT = crypted("$2y$04$abcdefghijklmnopqrstuu")
-ARGON2I = argon2.PasswordHasher(1, 8, 1, type=argon2.Type.I).hash(PASSWORD)
-ARGON2ID = argon2.PasswordHasher(1, 16, 2).hash(PASSWORD)
+# The same in every process that deals out these tests.
+SALT = b"salz1234salz5678"
+ARGON2I = argon2.PasswordHasher(1, 8, 1, type=argon2.Type.I).hash(PASSWORD, salt=SALT)
+ARGON2ID = argon2.PasswordHasher(1, 16, 2).hash(PASSWORD, salt=SALT)
 
 # As PostfixAdmin and Modoboa keep them, and what Dovecot calls each kind.
 TAKEN = [
