@@ -41,6 +41,7 @@ def contract_figures(viewer) -> dict[str, int]:
             aliases=number(Alias.objects.visible_to(viewer)),
             domains=number(Domain.objects.visible_to(viewer)),
             waiting_forwards=number(Forward.objects.visible_to(viewer).waiting_for_approval()),
+            outside_forwards=number(Forward.objects.visible_to(viewer).leaving_the_house()),
             nearly_full=number(mailboxes.fuller_than(NEARLY_FULL)),
             used_bytes=number(held, Sum("bytes")),
         )

@@ -32,7 +32,8 @@ def mailboxes_where(**filters) -> str:
 def tasks_of(people, contract, tenant) -> list[Task]:
     """The DVB's work, the most pressing first."""
     found = [expired(people), waiting_forwards(contract), nearly_full(contract), ending(people), created(people)]
-    return [task for task in (*found, without_factor(people, tenant), unchanged(people)) if task.number]
+    found += [without_factor(people, tenant), unchanged(people), outside_forwards(contract)]
+    return [task for task in found if task.number]
 
 
 def request_tasks(viewer) -> list[Task]:
@@ -53,6 +54,13 @@ def waiting_forwards(contract):
     word = ngettext("forward waits for your approval", "forwards wait for your approval", number)
     advice = gettext("Somebody wants mail to be sent on to an address elsewhere. Approve it, or refuse it.")
     return Task(number, word, advice, reverse("desk:mailboxes_forward_changelist", query={"state": "unapproved"}))
+
+
+def outside_forwards(contract):
+    number = contract["outside_forwards"]
+    word = ngettext("forward leads out of the house", "forwards lead out of the house", number)
+    advice = gettext("Look now and then whether each is still wanted; the list says what is sent where.")
+    return Task(number, word, advice, reverse("desk:mailboxes_outsideforward_changelist"))
 
 
 def expired(people):

@@ -57,6 +57,10 @@ class ForwardQuerySet(TenantScopedQuerySet["Forward"]):
         """Those that leave the house, in force or not."""
         return self.filter(~Exists(own_domains()))
 
+    def leaving_the_house(self):
+        """Those by which mail goes out, as far as their owners have anything to do with it."""
+        return self.outside().filter(is_on=True, confirmed_at__isnull=False)
+
     def waiting_for_approval(self):
         rows = self.outside().filter(tenant__forwards_outside=Tenant.ForwardsOutside.APPROVAL, approved_at=None)
         return rows.with_state().filter(state=Forward.State.UNAPPROVED)

@@ -217,6 +217,11 @@ class TestWhatLeavesTheHouse:
             assert client.post(f"{REPORT}{asked.pk}/delete/", {"post": "yes"}).status_code == 403
         assert seen_by(cast.user).get(REPORT).status_code == 403
 
+    def test_is_counted_on_the_desks_first_page(self, cast, erika, desk, asked):
+        agreed(erika, "fern@example.net")
+        agreed(cast.other_mailbox, "fern@example.net")
+        assert [task.number for task in desk.get("/desk/").context["tasks"] if task.url == REPORT] == [1]
+
     def test_is_taken_along_as_a_table_which_is_put_on_record(self, cast, erika, asked):
         Forward.objects.create(
             tenant=cast.tenant, mailbox=erika, target="=cmd@example.net", confirmed_at=timezone.now()
