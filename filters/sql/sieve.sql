@@ -149,13 +149,17 @@ BEGIN
             SELECT string_agg(format(E'redirect %s%s;\n', CASE WHEN keeps THEN ':copy ' END, mail.sieve_string(each)), '')
             FROM unnest(targets) AS each
         ),
-        -- Where nothing is kept, the script that answers would not be reached.
-        CASE WHEN targets <> '{}' AND NOT keeps THEN mail.sieve_notice(box) END
+        -- What the portal tells of its own accord stays, or whoever sets up such a forward hides that it was. Where nothing
+        -- is kept, the script that answers would not be reached.
+        CASE WHEN targets <> '{}' AND NOT keeps THEN
+            E'if header :is "ksc-notice" "yes" {\n    keep;\n}'
+            || coalesce(E' else {\n    ' || mail.sieve_notice(box) || '}', '') || E'\n'
+        END
     );
 END
 $$;
 COMMENT ON FUNCTION mail.sieve_policy IS
-    'The Sieve script that judges a message by lists and score, then sends on what is not spam to where mail.forwards_of says.';
+    'The Sieve script that judges a message by lists and score, then sends on what is not spam to where mail.forwards_of says. E-mails of the portal, which have the header KSC-Notice, are kept too, whatever is chosen: who forges it has a copy kept.';
 
 CREATE FUNCTION mail.sieve_mark(box bigint) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
