@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import itertools
 import json
 import random
@@ -212,10 +213,23 @@ def wait_for_bouncer(stack: Running) -> None:
             time.sleep(0.1)
 
 
+def wait_for_login(stack: Running, box: str) -> None:
+    """Dovecot notices only at a login that its connection was closed by the restart; it says so, not that it is wrong."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with imap(stack.ports, box, PASSWORD):
+                return
+        except imaplib.IMAP4.error as error:
+            assert "UNAVAILABLE" in str(error) and time.monotonic() < deadline
+            time.sleep(0.2)
+
+
 def found(stack: Running) -> dict[str, Places]:
     """Where each message is, by its word."""
     everything: dict[str, Places] = defaultdict(Counter)
     for box in (*BOXES, TARGET):
+        wait_for_login(stack, box)
         with imap(stack.ports, box, PASSWORD) as session:
             for folder in ("INBOX", "Junk"):
                 session.select(folder, readonly=True)
