@@ -68,15 +68,17 @@ APP_PASSWORD = Lookup(
 )
 LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, APP_PASSWORD, PASSWORD, SENDER, MAY_SEND)
 
-# What Dovecot's dict asks about a mailbox at each message, in the words of its source; the second about what came first.
-BY_NAME = "SELECT script_id FROM mail.sieve_scripts WHERE name = '{}' AND username = '" + ADDRESS + "'"
-BY_ID = "SELECT script FROM mail.sieve_scripts WHERE script_id = ':script_id' AND username = '" + ADDRESS + "'"
+# What Dovecot's dict asks about a mailbox at each message, in its source's words: first the script's id, then by it.
+POLICY = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'policy' AND username = 'post:n@kunde:t.example'"
+MARK = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'mark' AND username = 'post:n@kunde:t.example'"
+NOTICE = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'notice' AND username = 'post:n@kunde:t.example'"
+BY_ID = "SELECT script FROM mail.sieve_scripts WHERE script_id = ':script_id' AND username = 'post:n@kunde:t.example'"
 # By what they are about; each answer is to take a millisecond at most.
 SCRIPTS = {
-    "policy script by its name": (f"{BY_NAME.format('policy')};",),
-    "policy script by name, then id": (f"{BY_NAME.format('policy')} \\gset", f"{BY_ID};"),
-    "mark script by its name": (f"{BY_NAME.format('mark')};",),
-    "notice by its name": (f"{BY_NAME.format('notice')};",),
+    "policy script by its name": (f"{POLICY};",),
+    "policy script by name, then id": (f"{POLICY} \\gset", f"{BY_ID};"),
+    "mark script by its name": (f"{MARK};",),
+    "notice by its name": (f"{NOTICE};",),
 }
 
 

@@ -115,23 +115,23 @@ SELECT a.address, m.tenant_id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100
 FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
 ON CONFLICT DO NOTHING
 """
-# Every so many mailboxes have a full set of choices: senders on their list, a notice, and mail sent on to the next one.
+# One of so many mailboxes has a full set of choices: senders on its list, a notice, and mail sent on to another one.
 CHOOSING, SENDERS = 10, 50
 CHOICES = (
-    f"""
+    """
     CREATE TEMPORARY TABLE choosing ON COMMIT DROP AS
-    SELECT m.tenant_id, m.id, seeded.domain, substr(a.local_part, 5)::int AS n
+    SELECT m.tenant_id, m.id, seeded.domain, ltrim(a.local_part, 'alipost')::int AS n
     FROM seeded
     JOIN mailboxes_mailbox m USING (tenant_id)
     JOIN mailboxes_address a ON a.id = m.address_id
-    WHERE substr(a.local_part, 5)::int %% {CHOOSING} = 0
+    WHERE ltrim(a.local_part, 'alipost')::int %% %(choosing)s = 0
     """,
-    f"""
+    """
     INSERT INTO filters_senderrule (tenant_id, mailbox_id, kind, sender, created_at)
     SELECT tenant_id, id, CASE WHEN s %% 5 = 0 THEN 'allow' ELSE 'block' END,
-        CASE WHEN s %% 3 = 0 THEN '@' ELSE 'vorname.nachname' || s || '@' END || 'absender' || id || '-' || s || '.example',
+        CASE WHEN s %% 3 = 0 THEN '' ELSE 'vorname.nachname' || s END || '@absender' || id || '-' || s || '.example',
         now()
-    FROM choosing, generate_series(1, {SENDERS}) AS s
+    FROM choosing, generate_series(1, %(senders)s) AS s
     """,
     """
     INSERT INTO filters_spamsettings (tenant_id, mailbox_id, action, threshold)
@@ -174,6 +174,7 @@ def fill(cursor: psycopg.Cursor[Any], size: Size, password: str, statements: Seq
     """Write the rows as the owner of the tables and let the planner see them; everybody has the same password hash."""
     last = size.first + size.tenants - 1
     parameters = {"first": size.first, "last": last, "mailboxes": size.mailboxes, "password": password}
+    parameters |= {"choosing": CHOOSING, "senders": SENDERS}
     # The planner knows nothing yet of what was just written, and would go through it row by row.
     cursor.execute("SET enable_nestloop = off")
     for statement in statements:

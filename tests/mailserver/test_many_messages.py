@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.mailserver.clients import HOST, imap, message
 from tests.mailserver.conftest import Running
@@ -102,7 +103,9 @@ def choose(stack: Running, choices: Choices) -> None:
         stack.database.no_lists()
         for box, choice in choices.items():
             action = choice if choice in ("off", "mark", "junk", "discard") else "junk"
-            stack.database.spam(box, action=action, threshold=6, block_effect="discard" if choice == "drop" else "junk")
+            stack.database.spam(
+                box, action=action, threshold=6, block_effect="discard" if choice == "drop" else "junk"
+            )
             stack.database.forward(box, *([TARGET] if choice in FORWARDS else []), keeps_copy=choice != "away")
             if choice in ("block", "drop"):
                 stack.database.listed("block", ENEMY, mailbox=box)
@@ -205,7 +208,7 @@ def wait_for_bouncer(stack: Running) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            with psycopg.connect(**stack.database.bouncer.dsn("mail_ro")) as connection:
+            with psycopg.connect(make_conninfo(**stack.database.bouncer.dsn("mail_ro"))) as connection:
                 connection.execute("SELECT FROM mail.domain_of(%s)", [DOMAIN])
             return
         except psycopg.OperationalError:
@@ -245,7 +248,8 @@ def found(stack: Running) -> dict[str, Places]:
 
 @promise("A-57")
 def test_each_is_delivered_once_as_was_chosen_while_it_was_on_its_way(crowd: Running) -> None:
-    chance, each_time, sent = random.Random(25), MESSAGES // BATCHES, []
+    chance, each_time = random.Random(25), MESSAGES // BATCHES
+    sent: list[Sent] = []
     for batch in range(BATCHES):
         before, after = turned(batch), turned(batch + 1)
         changes, restarts = batch % 4 == 1, batch == BATCHES // 2

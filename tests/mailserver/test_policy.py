@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import smtplib
 import time
+from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from django.test import override_settings
 
 from accounts.emails import deliver
 from tests.mailserver.clients import (
@@ -205,15 +206,15 @@ class TestAForward:
             assert place(post, ALICE, word, timeout=5 if left else 0) == left
 
     @promise("A-51")
-    def test_hides_no_notice_of_the_portal(self, post: Running, settings: SettingsWrapper) -> None:
+    def test_hides_no_notice_of_the_portal(self, post: Running) -> None:
         """Whoever sets it up in somebody's place cannot have the announcement sent away."""
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = HOST, post.ports.smtp
+        relay: dict[str, Any] = {"EMAIL_HOST": HOST, "EMAIL_PORT": post.ports.smtp}
         for is_on, keeps_copy in ((True, False), (False, False), (False, True)):
             post.database.notice(ALICE, is_on=is_on)
             post.database.forward(ALICE, BOB, keeps_copy=keeps_copy)
             word = f"wort{next(number)}"
-            deliver(ALICE, f"Neue Weiterleitung {word}", "Ihre Nachrichten gehen auch an Bob.")
+            with override_settings(EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", **relay):
+                deliver(ALICE, f"Neue Weiterleitung {word}", "Ihre Nachrichten gehen auch an Bob.")
             assert [place(post, box, word) for box in (ALICE, BOB)] == ["INBOX", "INBOX"]
             assert len([subject for subject in subjects_in(post.ports, ALICE, PASSWORD) if word in subject]) == 1
         post.database.forward(ALICE, BOB, keeps_copy=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +17,8 @@ from tests.promises import promise
 PASSWORD = "Rechtes-Passwort 1"
 STRANGER, FRIEND = "max.mustermann@example.org", "max@privat.example.net"
 FRIEDA = "frieda@hinaus.example"
-DAY = timedelta(days=1)
-AGREED: dict[str, Any] = {"confirmed_at": datetime(2026, 1, 1, tzinfo=UTC), "approved_at": datetime(2026, 1, 1, tzinfo=UTC)}
+NOW, DAY = datetime.now(UTC), timedelta(days=1)
+AGREED: dict[str, Any] = {"confirmed_at": NOW, "approved_at": NOW}
 number = itertools.count()
 
 
@@ -111,9 +111,9 @@ class TestNothingLeavesTheHouse:
             ("approval", {"approved_at": None}),
             ("warning", {"confirmed_at": None}),
             ("forbidden", {}),
-            ("approval", {"valid_until": date.today() - 2 * DAY}),
-            ("approval", {"valid_from": date.today() + 2 * DAY}),
-            ("approval", {"held_at": datetime.now(UTC)}),
+            ("approval", {"valid_until": NOW.date() - 2 * DAY}),
+            ("approval", {"valid_from": NOW.date() + 2 * DAY}),
+            ("approval", {"held_at": NOW}),
             ("approval", {"is_on": False}),
         ],
         ids=["unconfirmed", "unapproved", "warned but unconfirmed", "forbidden", "over", "early", "held", "off"],
