@@ -1,10 +1,13 @@
 """E-mails to people: one function and one template each, plain text first, in the person's language."""
 
-from django.core.mail import send_mail
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from .models.outbox import OutboxMessage
+
+# By KSC-Notice a forward without a copy keeps one of these; no notice of absence answers them.
+HEADERS = {"KSC-Notice": "yes", "Auto-Submitted": "auto-generated"}
 
 
 def deliver(to, subject, text, link=""):
@@ -13,7 +16,9 @@ def deliver(to, subject, text, link=""):
     Addresses in the text can be clicked on, unless a `link` is given: then it is the only one, below the text.
     """
     html = render_to_string("email.html", {"subject": subject, "text": text, "link": link})
-    send_mail(subject, f"{text}\n\n{link}" if link else text, None, [to], html_message=html)
+    message = EmailMultiAlternatives(subject, f"{text}\n\n{link}" if link else text, None, [to], headers=HEADERS)
+    message.attach_alternative(html, "text/html")
+    message.send()
 
 
 def written(person, name, **context) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def _prepare(place: Place) -> None:
             with connection.transaction(), connection.cursor() as cursor:
                 # Foreign keys are not looked at row by row: parents and children are made from the same numbers.
                 cursor.execute("SET LOCAL session_replication_role = replica")
-                seed.fill(cursor, SIZE, _password())
+                seed.fill(cursor, SIZE, _password(), seed.MEASURED)
         connection.execute("TRUNCATE accounts_portalsession, accounts_brake, accounts_factor, accounts_backupcode")
         connection.execute("VACUUM (ANALYZE)")
 

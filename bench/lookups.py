@@ -68,10 +68,23 @@ APP_PASSWORD = Lookup(
 )
 LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, APP_PASSWORD, PASSWORD, SENDER, MAY_SEND)
 
+# What Dovecot's dict asks about a mailbox at each message, in its source's words: first the script's id, then by it.
+POLICY = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'policy' AND username = 'post:n@kunde:t.example'"
+MARK = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'mark' AND username = 'post:n@kunde:t.example'"
+NOTICE = "SELECT script_id FROM mail.sieve_scripts WHERE name = 'notice' AND username = 'post:n@kunde:t.example'"
+BY_ID = "SELECT script FROM mail.sieve_scripts WHERE script_id = ':script_id' AND username = 'post:n@kunde:t.example'"
+# By what they are about; each answer is to take a millisecond at most.
+SCRIPTS = {
+    "policy script by its name": (f"{POLICY};",),
+    "policy script by name, then id": (f"{POLICY} \\gset", f"{BY_ID};"),
+    "mark script by its name": (f"{MARK};",),
+    "notice by its name": (f"{NOTICE};",),
+}
 
-def script(size: Size, *queries: str) -> str:
-    """A pgbench script that draws a mailbox and asks about it."""
-    drawn = f"\\set t random(1, {size.tenants})\n\\set n random(1, {size.mailboxes})\n"
+
+def script(size: Size, *queries: str, every: int = 1) -> str:
+    """A pgbench script that draws a mailbox, one of so many, and asks about it."""
+    drawn = f"\\set t random(1, {size.tenants})\n\\set n {every} * random(1, {size.mailboxes // every})\n"
     return drawn + "\n".join(queries) + "\n"
 
 
@@ -92,14 +105,14 @@ class Pgbench:
         """Transactions a second of `pgbench -S`."""
         return self._tps(role, self.yardstick, "--select-only")
 
-    def scripted(self, role: str, database: str, name: str, text: str) -> float:
+    def scripted(self, role: str, database: str, name: str, text: str, clients: int = CLIENTS) -> float:
         """Transactions a second of a script."""
         path = self.folder / f"{name.replace(' ', '_')}.sql"
         path.write_text(text)
-        return self._tps(role, database, f"--file={path}")
+        return self._tps(role, database, f"--file={path}", clients=clients)
 
-    def _tps(self, role: str, database: str, *options: str) -> float:
-        counted = (f"--client={CLIENTS}", f"--jobs={THREADS}", f"--time={SECONDS}")
+    def _tps(self, role: str, database: str, *options: str, clients: int = CLIENTS) -> float:
+        counted = (f"--client={clients}", f"--jobs={min(clients, THREADS)}", f"--time={SECONDS}")
         output = self._run(role, database, "--no-vacuum", "--protocol=simple", *counted, *options)
         found = TPS.search(output)
         if not found or "number of failed transactions: 0 " not in output:

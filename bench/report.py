@@ -25,6 +25,8 @@ layout shift are tests, in [tests/bench](../tests/bench) and
 - *without*: the same page while row-level security is switched off on every table.
 - *one recipient*: the three look-ups of Postfix for one message to one mailbox until it accepts the recipient (domain,
   access, alias), one after the other, against one transaction of *-S*.
+- *50 senders*: what Dovecot asks at each message about a mailbox with so many senders on its list, a notice, marked
+  spam and a forward, by one client that waits for the answers; every tenth of the mailboxes is such a one.
 - *×* is a ratio of rates, or of times where it says so: median (least–most) of {rounds} rounds in which ours and the
   yardstick take turns.
 """

@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ from psycopg.sql import SQL, Identifier
 
 from bench import lookups, portal, seed
 from bench.clients import ask, rate, request
-from bench.lookups import ACCESS, ALIASES, DOMAINS, LOOKUPS, MAY_SEND, SENDER, Pgbench
+from bench.lookups import ACCESS, ALIASES, DOMAINS, LOOKUPS, MAY_SEND, SENDER, USER, Pgbench
 from bench.portal import Portal
 from bench.report import Row
-from bench.rounds import Compared, Measure, alternate
+from bench.rounds import Compared, Figures, Measure, alternate
 from bench.servers import Server
 
 PARTS = ("start", "pages", "login", "wall", "lookups")
@@ -29,6 +29,8 @@ LOGINS_A_ROUND = 12
 # What is to be reached, as a share of the yardstick's rate.
 PAGES = {"login page": 0.20, "Startseite": 0.08, "desk list of 50": 0.03}
 LOOKUP, SENDER_CHECK, RECIPIENT = 0.85, 0.50, 0.40
+# Of each question about what becomes of a message, asked by one client.
+ANSWER_MS = 1.0
 WALL = 0.90
 # As many times the yardstick's time, or MB.
 LOGIN, COLD, MEMORY = 1.15, 3.0, 90.0
@@ -199,6 +201,16 @@ class Run:
             measure()
         for name, found in alternate(select_only, measures, self.rounds).items():
             yield rates(f"look-up: {name}", found, REACH.get(name, LOOKUP), "-S", "/s")
+        yield from self._scripts(pgbench, {**lookups.SCRIPTS, USER.name: (USER.sql(templates),)})
+
+    def _scripts(self, pgbench: Pgbench, asked: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+        """What Dovecot asks of a mailbox with all choices made at one message, by one client that waits."""
+        for name, questions in asked.items():
+            text = lookups.script(self.size, *questions, every=seed.CHOOSING)
+            measure = partial(pgbench.scripted, "mail_ro", self.place.database, name, text, clients=1)
+            measure()
+            found = Figures(tuple(1000 / measure() for _ in range(self.rounds)))
+            yield answers(f"{seed.SENDERS} senders: {name}", found, ANSWER_MS * len(questions))
 
 
 REACH: Mapping[str, float] = {SENDER.name: SENDER_CHECK, MAY_SEND.name: SENDER_CHECK, "one recipient": RECIPIENT}
@@ -215,6 +227,12 @@ def rates(what: str, found: Compared, reach: float, yardstick: str, unit: str) -
         found.ratio.median >= reach,
         measured,
     )
+
+
+def answers(what: str, found: Figures, reach: float) -> Row:
+    """A row of milliseconds until all is answered."""
+    measured = f"{1000 / found.median:,.0f} /s by one client"
+    return Row(what, f"≤ {reach:g} ms", f"{found.shown()} ms", found.median <= reach, measured)
 
 
 def times(what: str, found: Compared, reach: float, yardstick: str, unit: str, form: str, factor: float = 1.0) -> Row:

@@ -115,12 +115,45 @@ SELECT a.address, m.tenant_id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100
 FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
 ON CONFLICT DO NOTHING
 """
-# What pages and mail servers ask, and what the desk's lists ask.
+# One of so many mailboxes has a full set of choices: senders on its list, a notice, and mail sent on to another one.
+CHOOSING, SENDERS = 10, 50
+CHOICES = (
+    """
+    CREATE TEMPORARY TABLE choosing ON COMMIT DROP AS
+    SELECT m.tenant_id, m.id, seeded.domain, ltrim(a.local_part, 'alipost')::int AS n
+    FROM seeded
+    JOIN mailboxes_mailbox m USING (tenant_id)
+    JOIN mailboxes_address a ON a.id = m.address_id
+    WHERE ltrim(a.local_part, 'alipost')::int %% %(choosing)s = 0
+    """,
+    """
+    INSERT INTO filters_senderrule (tenant_id, mailbox_id, kind, sender, created_at)
+    SELECT tenant_id, id, CASE WHEN s %% 5 = 0 THEN 'allow' ELSE 'block' END,
+        CASE WHEN s %% 3 = 0 THEN '' ELSE 'vorname.nachname' || s END || '@absender' || id || '-' || s || '.example',
+        now()
+    FROM choosing, generate_series(1, %(senders)s) AS s
+    """,
+    """
+    INSERT INTO filters_spamsettings (tenant_id, mailbox_id, action, threshold)
+    SELECT tenant_id, id, 'mark', 6 FROM choosing
+    """,
+    """
+    INSERT INTO filters_absence (tenant_id, mailbox_id, is_on, subject, text)
+    SELECT tenant_id, id, true, 'Nicht da', repeat('Ich bin nicht da. ', 20) FROM choosing
+    """,
+    """
+    INSERT INTO mailboxes_forward (tenant_id, public_id, mailbox_id, target, created_at)
+    SELECT tenant_id, gen_random_uuid(), id, 'post' || n - 1 || '@' || domain, now() FROM choosing
+    """,
+)
+# What pages and mail servers ask, what all of the measured look-ups ask, and what the desk's lists ask.
 ASKED = (*TABLES, MAIL_LOGINS, APP_PASSWORDS)
+MEASURED = (*ASKED, *CHOICES)
 LISTED = (*TABLES, USAGE)
 ANALYSED = (
     *("accounts_tenant", "accounts_user", "accounts_auditevent", "mailboxes_domain", "mailboxes_address"),
     *("mailboxes_mailbox", "mailboxes_alias", "mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword"),
+    *("mailboxes_forward", "filters_senderrule", "filters_spamsettings", "filters_absence"),
 )
 
 
@@ -141,6 +174,7 @@ def fill(cursor: psycopg.Cursor[Any], size: Size, password: str, statements: Seq
     """Write the rows as the owner of the tables and let the planner see them; everybody has the same password hash."""
     last = size.first + size.tenants - 1
     parameters = {"first": size.first, "last": last, "mailboxes": size.mailboxes, "password": password}
+    parameters |= {"choosing": CHOOSING, "senders": SENDERS}
     # The planner knows nothing yet of what was just written, and would go through it row by row.
     cursor.execute("SET enable_nestloop = off")
     for statement in statements:

@@ -7,7 +7,7 @@ from django.db import migrations
 SQL = Path(__file__).resolve().parents[1] / "sql"
 NO_SIEVE = """
 DROP VIEW mail.sieve_senders, mail.sieve_scripts;
-DROP FUNCTION mail.filters_of, mail.sieve_script, mail.sieve_mark, mail.sieve_policy, mail.sieve_parts,
+DROP FUNCTION mail.named, mail.filters_of, mail.sieve_script, mail.sieve_mark, mail.sieve_policy, mail.sieve_parts,
     mail.sieve_notice, mail.sieve_test, mail.sieve_strings, mail.sieve_string;
 """
 

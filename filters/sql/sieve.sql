@@ -149,13 +149,17 @@ BEGIN
             SELECT string_agg(format(E'redirect %s%s;\n', CASE WHEN keeps THEN ':copy ' END, mail.sieve_string(each)), '')
             FROM unnest(targets) AS each
         ),
-        -- Where nothing is kept, the script that answers would not be reached.
-        CASE WHEN targets <> '{}' AND NOT keeps THEN mail.sieve_notice(box) END
+        -- What the portal tells of its own accord stays, or whoever sets up such a forward hides that it was. Where nothing
+        -- is kept, the script that answers would not be reached.
+        CASE WHEN targets <> '{}' AND NOT keeps THEN
+            E'if header :is "ksc-notice" "yes" {\n    keep;\n}'
+            || coalesce(E' else {\n    ' || mail.sieve_notice(box) || '}', '') || E'\n'
+        END
     );
 END
 $$;
 COMMENT ON FUNCTION mail.sieve_policy IS
-    'The Sieve script that judges a message by lists and score, then sends on what is not spam to where mail.forwards_of says.';
+    'The Sieve script that judges a message by lists and score, then sends on what is not spam to where mail.forwards_of says. E-mails of the portal, which have the header KSC-Notice, are kept too, whatever is chosen: who forges it has a copy kept.';
 
 CREATE FUNCTION mail.sieve_mark(box bigint) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -227,8 +231,20 @@ $$;
 COMMENT ON FUNCTION mail.filters_of IS
     'What Dovecot must know of a login besides user_of. max_redirects: forwards in force, which the policy script uses up, so that a script of the person''s own can send nothing on; junk_kept: how long the spam folder keeps mail, NULL: for ever.';
 
+CREATE FUNCTION mail.named(asked text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF asked = '' THEN
+        RAISE 'nobody is named: Dovecot could not escape the name' USING ERRCODE = 'connection_exception';
+    END IF;
+    RETURN asked;
+END
+$$;
+COMMENT ON FUNCTION mail.named IS
+    'A login name as it is; an error where it is empty. Dovecot 2.3.19 (deb12u7) escapes names by the connection, and asks about nobody where that was gone just then: without an error it would bounce mail to somebody who exists.';
+
 GRANT SELECT ON mail.sieve_scripts, mail.sieve_senders TO mail_ro;
 REVOKE EXECUTE ON FUNCTION mail.sieve_string, mail.sieve_strings, mail.sieve_test, mail.sieve_notice, mail.sieve_policy,
-    mail.sieve_mark, mail.sieve_script, mail.sieve_parts, mail.filters_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION mail.sieve_script, mail.sieve_parts, mail.filters_of TO mail_ro;
+    mail.sieve_mark, mail.sieve_script, mail.sieve_parts, mail.filters_of, mail.named FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mail.sieve_script, mail.sieve_parts, mail.filters_of, mail.named TO mail_ro;
+GRANT EXECUTE ON FUNCTION mail.named TO mail_auth;
 RESET ROLE;

@@ -4,8 +4,9 @@
 GRANT CREATE ON SCHEMA public TO mail_owner;
 SET LOCAL ROLE mail_owner;
 
-CREATE FUNCTION mail.boxes_behind(asked text) RETURNS SETOF bigint LANGUAGE sql STABLE ROWS 2 AS $$
-    WITH written AS (
+CREATE FUNCTION mail.boxes_behind(asked text) RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 2 AS $$
+BEGIN
+    RETURN QUERY WITH written AS (
         SELECT lower(split_part(split_part(asked, '@', 1), '+', 1)) AS name, lower(split_part(asked, '@', 2)) AS domain
     ),
     -- postmaster and abuse of every domain lead to one address, which may be hosted here.
@@ -36,20 +37,24 @@ CREATE FUNCTION mail.boxes_behind(asked text) RETURNS SETOF bigint LANGUAGE sql 
     JOIN mailboxes_aliastarget lead ON lead.alias_id = alias.id AND lead.receives
     UNION
     SELECT d.catch_all_id FROM given JOIN mailboxes_domain d ON d.name = given.domain
-    WHERE d.catch_all_id IS NOT NULL AND NOT EXISTS (SELECT FROM own)
+    WHERE d.catch_all_id IS NOT NULL AND NOT EXISTS (SELECT FROM own);
+END
 $$;
 COMMENT ON FUNCTION mail.boxes_behind IS
     'Mailboxes, of whatever tenant, that mail to an address may reach: by alias, alias domain, +tag or catch-all address; days and refusals, which come and go, are not asked. None for an address elsewhere.';
 
-CREATE FUNCTION mail.forward_circles(box bigint, towards text, set_up boolean) RETURNS boolean LANGUAGE sql STABLE AS $$
-    WITH RECURSIVE reached (id) AS (
+CREATE FUNCTION mail.forward_circles(box bigint, towards text, set_up boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH RECURSIVE reached (id) AS (
         SELECT mail.boxes_behind(towards)
         UNION
         SELECT next.id FROM reached
         JOIN mailboxes_forward f ON f.mailbox_id = reached.id AND (set_up OR f.is_on AND f.held_at IS NULL)
         CROSS JOIN LATERAL mail.boxes_behind(f.target) AS next (id)
     )
-    SELECT EXISTS (SELECT FROM reached WHERE id = box)
+    SELECT EXISTS (SELECT FROM reached WHERE id = box));
+END
 $$;
 COMMENT ON FUNCTION mail.forward_circles IS
     'Whether mail of a mailbox that is sent on to an address comes back to it, over however many forwards. set_up: by all that are set up, whether they are switched on or not.';

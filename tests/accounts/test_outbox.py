@@ -22,6 +22,8 @@ class TestTheWorker:
         [(html, kind)] = message.alternatives
         assert (message.subject, message.body, kind) == ("Hallo", "Welt", "text/html")
         assert "KundenServiceCenter" in html and "<p>Welt</p>" in html
+        # Forwards without a copy let it stay, and notices of absence do not answer it.
+        assert message.extra_headers == {"KSC-Notice": "yes", "Auto-Submitted": "auto-generated"}
         assert not OutboxMessage.objects.waiting().exists()
 
     def test_tries_again_later_when_the_outside_fails(self, db, settings):

@@ -25,14 +25,11 @@ LARGE = {
     *("mailboxes_aliastarget", "mailboxes_maillogin", "mailboxes_apppassword", "mailboxes_forward"),
     *("filters_senderrule", "filters_spamsettings", "filters_absence"),
 }
-# What Dovecot's dict asks about a mailbox, in the words of its source.
+# What Dovecot's dict asks about a mailbox.
 SCRIPTS = (
-    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'policy' AND username = %s",
-    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'mark' AND username = %s",
-    "SELECT script_id FROM mail.sieve_scripts WHERE name = 'notice' AND username = %s",
-    "SELECT script FROM mail.sieve_scripts WHERE script_id = 'x' AND username = %s",
-    "SELECT script_id FROM mail.sieve_senders WHERE name = 'senders.1' AND username = %s",
-    "SELECT script FROM mail.sieve_senders WHERE script_id = 'x' AND username = %s",
+    *(lookups.POLICY, lookups.MARK, lookups.NOTICE, lookups.BY_ID),
+    "SELECT script_id FROM mail.sieve_senders WHERE name = 'senders.1' AND username = 'post:n@kunde:t.example'",
+    "SELECT script FROM mail.sieve_senders WHERE script_id = ':script_id' AND username = 'post:n@kunde:t.example'",
 )
 # Of each mailbox: three senders, choices and a notice; every second one sends on to the next.
 FILTERED = """
@@ -125,8 +122,9 @@ class TestAmongThousandsOfMailboxes:
         with connect("mail_ro", os.environ["MAIL_RO_PASSWORD"]) as session:
             cursor = session.cursor()
             for question in SCRIPTS:
-                found = [cursor.execute(question, ["post7@kunde7.example"]).fetchall() for _ in range(TIMES)]
-                assert bool(found[0]) is ("name = 'senders" not in question and "'x'" not in question), question
+                asked = question.replace("post:n", "post7").replace("kunde:t", "kunde7")
+                found = [cursor.execute(asked).fetchall() for _ in range(TIMES)]
+                assert bool(found[0]) is ("'senders" not in question and ":script_id" not in question), question
                 assert scanned(cursor) == set(), question
 
     def test_what_a_forward_does_is_found_by_indexes(self, seeded):

@@ -240,17 +240,23 @@ class Database:
             *written.values(),
         )
 
-    def forward(self, address: str, *targets: str, keeps_copy: bool = True) -> None:
-        """Send a mailbox's mail on to just these addresses inside."""
+    def forward(self, address: str, *targets: str, keeps_copy: bool = True, **chosen: object) -> None:
+        """Send a mailbox's mail on to just these addresses, each with what is chosen by column."""
         self.run(f"DELETE FROM mailboxes_forward WHERE mailbox_id = {OF_MAILBOX}", address)
         self.run(f"UPDATE mailboxes_mailbox SET keeps_copy = %s WHERE id = {OF_MAILBOX}", keeps_copy, address)
+        names, places = "".join(f", {name}" for name in chosen), ", %s" * len(chosen)
         self.run(
-            "INSERT INTO mailboxes_forward (tenant_id, public_id, mailbox_id, target, created_at)"
-            f" SELECT %s, gen_random_uuid(), {OF_MAILBOX}, target, now() FROM unnest(%s::text[]) AS target",
+            f"INSERT INTO mailboxes_forward (tenant_id, public_id, mailbox_id, target, created_at{names})"
+            f" SELECT %s, gen_random_uuid(), {OF_MAILBOX}, target, now(){places} FROM unnest(%s::text[]) AS target",
             self.tenant,
             address,
+            *chosen.values(),
             list(targets),
         )
+
+    def forwards_outside(self, rule: str) -> None:
+        """What the tenant thinks of forwards that leave the house: forbidden, approval or warning."""
+        self.run("UPDATE accounts_tenant SET forwards_outside = %s", rule)
 
     def script(self, address: str, name: str = "policy") -> str:
         """The script that Dovecot would be given now; empty where there is none."""

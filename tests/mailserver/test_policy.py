@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import smtplib
 import time
+from typing import Any
 
 import pytest
+from django.test import override_settings
 
+from accounts.emails import deliver
 from tests.mailserver.clients import (
     HOST,
     ManageSieve,
@@ -201,6 +204,22 @@ class TestAForward:
             word = sent(post, f"alice+tag@{SECOND}")
             assert [place(post, box, word) for box in (BOB, CAROL)] == ["INBOX", "INBOX"]
             assert place(post, ALICE, word, timeout=5 if left else 0) == left
+
+    @promise("A-51")
+    def test_hides_no_notice_of_the_portal(self, post: Running) -> None:
+        """Whoever sets it up in somebody's place cannot have the announcement sent away."""
+        relay: dict[str, Any] = {"EMAIL_HOST": HOST, "EMAIL_PORT": post.ports.smtp}
+        for is_on, keeps_copy in ((True, False), (False, False), (False, True)):
+            post.database.notice(ALICE, is_on=is_on)
+            post.database.forward(ALICE, BOB, keeps_copy=keeps_copy)
+            word = f"wort{next(number)}"
+            with override_settings(EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", **relay):
+                deliver(ALICE, f"Neue Weiterleitung {word}", "Ihre Nachrichten gehen auch an Bob.")
+            assert [place(post, box, word) for box in (ALICE, BOB)] == ["INBOX", "INBOX"]
+            assert len([subject for subject in subjects_in(post.ports, ALICE, PASSWORD) if word in subject]) == 1
+        post.database.forward(ALICE, BOB, keeps_copy=False)
+        word = sent(post, ALICE, KSC_Notice="no")
+        assert [place(post, BOB, word), place(post, ALICE, word, timeout=0)] == ["INBOX", ""]
 
     def test_sends_no_spam_on_and_nothing_of_whom_is_blocked(self, post: Running) -> None:
         post.database.forward(ALICE, BOB)
