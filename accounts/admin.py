@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -84,6 +85,11 @@ class ScopedAdmin(admin.ModelAdmin):
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         kwargs["queryset"] = db_field.related_model.objects.visible_to(request.user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def changelist_view(self, request, extra_context=None):
+        """Named by what it lists, whatever may be done there."""
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def has_view_permission(self, request, obj=None):
         return self._allowed(request, self.viewers)
@@ -227,7 +233,11 @@ class TenantAdmin(ScopedAdmin):
                 )
             },
         ),
-        (_("Limits"), {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")}),
+        (
+            _("Limits"),
+            {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb", "max_forwards")},
+        ),
+        (_("Mail"), {"fields": ("forwards_outside",)}),
         (
             _("Logins"),
             {
