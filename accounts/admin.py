@@ -33,6 +33,8 @@ class PortalAdminSite(admin.AdminSite):
     """An admin site for some roles only; people log in by the portal's own page."""
 
     roles: tuple[str, ...] = ()
+    # In which order their rooms stand on the start page.
+    apps: tuple[str, ...] = ()
     enable_nav_sidebar = False
 
     def has_permission(self, request):
@@ -44,6 +46,9 @@ class PortalAdminSite(admin.AdminSite):
     def get_urls(self):
         """Without the detour from any object to its public page: there are none."""
         return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+
+    def get_app_list(self, request, app_label=None):
+        return sorted(super().get_app_list(request, app_label), key=lambda app: self.apps.index(app["app_label"]))
 
     def login(self, request, extra_context=None):
         """The portal's own login page, and back from there to the page that was asked for."""
