@@ -238,11 +238,8 @@ class TenantAdmin(ScopedAdmin):
                 )
             },
         ),
-        (
-            _("Limits"),
-            {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb", "max_forwards")},
-        ),
-        (_("Mail"), {"fields": ("forwards_outside",)}),
+        (_("Limits"), {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")}),
+        (_("Forwards"), {"fields": ("max_forwards", "forwards_outside")}),
         (
             _("Logins"),
             {

@@ -110,4 +110,4 @@ def of_lists(person) -> Section:
 def of_absence(person) -> Section:
     notice = Absence.objects.visible_to(person).first() or Absence()
     days = lasting(notice.starts_on, notice.ends_on) if notice.is_on else ""
-    return Section(_("Absence"), [(_("Notice of absence"), joined(notice.state.label, days))])
+    return Section(_("Absence"), [(_("Notice of absence"), joined(str(notice.state.label), days))])
