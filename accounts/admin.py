@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,8 @@ class PortalAdminSite(admin.AdminSite):
     """An admin site for some roles only; people log in by the portal's own page."""
 
     roles: tuple[str, ...] = ()
+    # In which order their rooms stand on the start page.
+    apps: tuple[str, ...] = ()
     enable_nav_sidebar = False
 
     def has_permission(self, request):
@@ -43,6 +46,9 @@ class PortalAdminSite(admin.AdminSite):
     def get_urls(self):
         """Without the detour from any object to its public page: there are none."""
         return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+
+    def get_app_list(self, request, app_label=None):
+        return sorted(super().get_app_list(request, app_label), key=lambda app: self.apps.index(app["app_label"]))
 
     def login(self, request, extra_context=None):
         """The portal's own login page, and back from there to the page that was asked for."""
@@ -84,6 +90,11 @@ class ScopedAdmin(admin.ModelAdmin):
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         kwargs["queryset"] = db_field.related_model.objects.visible_to(request.user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def changelist_view(self, request, extra_context=None):
+        """Named by what it lists, whatever may be done there."""
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def has_view_permission(self, request, obj=None):
         return self._allowed(request, self.viewers)
@@ -227,8 +238,8 @@ class TenantAdmin(ScopedAdmin):
                 )
             },
         ),
-        (_("Limits"), {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb", "max_forwards")}),
-        (_("Mail"), {"fields": ("forwards_outside",)}),
+        (_("Limits"), {"fields": ("max_domains", "max_mailboxes", "max_aliases", "max_storage_mb")}),
+        (_("Forwards"), {"fields": ("max_forwards", "forwards_outside")}),
         (
             _("Logins"),
             {

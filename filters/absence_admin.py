@@ -48,9 +48,10 @@ class StandInForm(forms.Form):
         days = {name: self.cleaned_data[name] for name in ("starts_on", "ends_on")}
         write_to = self.cleaned_data["write_to"]
         self.subject, self.text = fixed_notice(self.mailbox, **days, write_to=write_to)
-        if self.is_preview:
-            return
         try:
+            if self.is_preview:
+                Absence(**days, subject=self.subject, text=self.text).check_terms()
+                return
             with transaction.atomic():
                 Absence.objects.stand_in(self.mailbox, **days, write_to=write_to, by=self.viewer)
         except ValidationError as error:

@@ -264,13 +264,19 @@ class AbsenceForm(forms.ModelForm):
         return text
 
     def clean(self):
-        if self.errors or self.is_preview:
+        if self.errors:
             return
         try:
             with transaction.atomic():
-                Absence.objects.switch_on(self.mailbox, by=self.viewer, **self.cleaned_data)
+                self.perform(**self.cleaned_data)
         except ValidationError as error:
             self.add_error(None, error)
+
+    def perform(self, **data):
+        if self.is_preview:
+            Absence(**data).check_terms()
+        else:
+            Absence.objects.switch_on(self.mailbox, by=self.viewer, **data)
 
     def _post_clean(self):
         """The verb has validated and written; nothing is left to construct from the fields."""

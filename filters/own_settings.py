@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
@@ -11,9 +10,8 @@ from accounts.models import Factor, User
 from mailboxes.models import AliasTarget, AppPassword, Forward, Mailbox
 from mailboxes.storage import used_of
 
+from .forms import effective_words
 from .models import Absence, SenderRule, SpamSettings
-
-EFFECTIVE = "SELECT action, threshold, block_effect, junk_days FROM filters_settings_of(%s)"
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ def own_settings(person: User) -> list[Section]:
         of_mailbox(mailbox),
         of_login(person),
         Section(_("Alias addresses"), [alias_row(each) for each in AliasTarget.objects.visible_to(person).in_force()]),
-        Section(_("Forwards"), [forward_row(each) for each in Forward.objects.visible_to(person)]),
+        Section(_("Forwards"), [forward_row(each) for each in Forward.objects.visible_to(person).with_state()]),
         Section(_("App passwords"), [app_password_row(each) for each in own_app_passwords(person)]),
         of_spam(mailbox),
         of_lists(person),
@@ -87,10 +85,9 @@ def alias_row(target) -> tuple[str, str]:
 
 
 def forward_row(forward) -> tuple[str, str]:
-    state = _("switched on") if forward.is_on else _("switched off")
     confirmed = _("confirmed on %s") % day(timezone.localdate(forward.confirmed_at)) if forward.confirmed_at else ""
     approved = _("approved on %s") % day(timezone.localdate(forward.approved_at)) if forward.approved_at else ""
-    return str(forward), joined(state, confirmed, approved, lasting(forward.valid_from, forward.valid_until))
+    return str(forward), joined(forward.state_shown, confirmed, approved)
 
 
 def app_password_row(row) -> tuple[str, str]:
@@ -98,17 +95,7 @@ def app_password_row(row) -> tuple[str, str]:
 
 
 def of_spam(mailbox) -> Section:
-    with connection.cursor() as cursor:
-        cursor.execute(EFFECTIVE, [mailbox.pk])
-        action, threshold, block_effect, junk_days = cursor.fetchone()
-    held = SpamSettings(action=action, threshold=threshold, block_effect=block_effect, junk_days=junk_days)
-    rows = [
-        (_("What happens to spam"), str(held.get_action_display())),
-        (_("Sensitivity"), str(held.get_threshold_display())),
-        (_("Blocked senders' mail"), str(held.get_block_effect_display())),
-        (_("Spam folder is emptied"), _("after %d days") % junk_days if junk_days else _("never")),
-    ]
-    return Section(_("Spam filter"), rows)
+    return Section(_("Spam filter"), effective_words(SpamSettings.objects.effective(mailbox)))
 
 
 def of_lists(person) -> Section:
@@ -121,7 +108,6 @@ def of_lists(person) -> Section:
 
 
 def of_absence(person) -> Section:
-    notice = Absence.objects.visible_to(person).first()
-    on = bool(notice and notice.is_on)
-    state = joined(_("switched on"), lasting(notice.starts_on, notice.ends_on)) if on else _("switched off")
-    return Section(_("Absence"), [(_("Notice of absence"), state)])
+    notice = Absence.objects.visible_to(person).first() or Absence()
+    days = lasting(notice.starts_on, notice.ends_on) if notice.is_on else ""
+    return Section(_("Absence"), [(_("Notice of absence"), joined(str(notice.state.label), days))])

@@ -1,6 +1,7 @@
 """Black- und Whitelist: a person's two lists of senders."""
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -71,8 +72,11 @@ def sender_rule_add(request):
 @role_required(User.Role.USER)
 @require_POST
 def sender_rule_move(request):
-    row = chosen(request)
-    row.move(by=request.user)
+    """To the list that the button names, so that a second click undoes nothing."""
+    row, kind = chosen(request), request.POST.get("to")
+    if kind not in SenderRule.Kind.values:
+        raise BadRequest("no such list")
+    row.move(kind, by=request.user)
     messages.success(request, added_text(row))
     return redirect("sender_lists")
 

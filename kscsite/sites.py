@@ -38,6 +38,7 @@ from mailboxes.request_admin import DomainRequestAdmin, DomainRequestDesk
 
 class Desk(PortalAdminSite):
     roles = (User.Role.DVB, User.Role.DSB)
+    apps = ("mailboxes", "filters", "accounts")
     site_header = site_title = "KundenServiceCenter"
     index_title = _("Administration of your mail domains")
     index_template = "mailboxes/desk/index.html"
@@ -61,6 +62,7 @@ class Desk(PortalAdminSite):
 
 class StaffAdmin(PortalAdminSite):
     roles = (User.Role.STAFF,)
+    apps = ("accounts", "mailboxes", "filters")
     site_header = site_title = "KundenServiceCenter"
     index_title = _("Staff administration")
 

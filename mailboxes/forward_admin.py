@@ -160,7 +160,7 @@ class ForwardDesk(ForwardRoom):
         if forward.state != Forward.State.UNAPPROVED:
             self.message_user(request, _("Nothing is to be decided about this forward."), messages.WARNING)
             return redirect(self.url("change", pk))
-        if request.method == "POST":
+        if request.POST.get("decision") in ("approve", "refuse"):
             return self.decide(request, forward)
         request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
@@ -170,7 +170,8 @@ class ForwardDesk(ForwardRoom):
             "copy": self.copy(forward),
             "back": self.url("change", pk),
         }
-        return TemplateResponse(request, "mailboxes/desk/forward_decide.html", context)
+        status = 422 if request.method == "POST" else 200
+        return TemplateResponse(request, "mailboxes/desk/forward_decide.html", context, status=status)
 
     def decide(self, request, forward):
         if request.POST.get("decision") == "approve":

@@ -1,7 +1,7 @@
 """Weiterleitungen: the list, each change of it, and the page for the owner of an address elsewhere."""
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -16,6 +16,7 @@ from .models import Forward, ForwardRefusal, Mailbox
 from .views import own_mailbox
 
 PAGE = ["GET", "HEAD", "POST"]
+SWITCH = {"on": True, "off": False}
 
 
 def own_page(view):
@@ -79,15 +80,23 @@ def forward_end(request, public_id):
 
 @own_page
 def forward_switch(request, public_id):
+    """On or off as the button says, so that a second click undoes nothing."""
     forward = own_forward(request, public_id)
-    text = _("The forward to %s is switched off.") if forward.is_on else _("The forward to %s is switched on.")
-    return done(request, lambda: forward.switch(not forward.is_on, by=request.user), text % forward)
+    if request.method != "POST":
+        return redirect("forwards")
+    if request.POST.get("to") not in SWITCH:
+        raise BadRequest("neither on nor off")
+    on = SWITCH[request.POST["to"]]
+    text = _("The forward to %s is switched on.") if on else _("The forward to %s is switched off.")
+    return done(request, lambda: forward.switch(on, by=request.user), text % forward)
 
 
 @own_page
 def forward_release(request, public_id):
     """A forward that is held since a new password goes on."""
     forward = own_forward(request, public_id)
+    if forward.held_at is None:
+        return redirect("forwards")
     return done(request, lambda: forward.release(by=request.user), _("Mail is sent on to %s again.") % forward)
 
 

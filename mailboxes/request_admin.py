@@ -32,6 +32,7 @@ class DomainRequestForm(ViewerForm):
 class DecisionForm(forms.Form):
     """Staff's decision without a proof; the reason goes into the audit trail and to whoever asked."""
 
+    decision = forms.ChoiceField(label=_("Decision"), choices=[(name, name) for name in ("confirm", "dismiss")])
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
@@ -136,7 +137,7 @@ class DomainRequestAdmin(DomainRequestRoom):
             return redirect(self.url("change", pk))
         form = DecisionForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
-            verb = asked.confirm if request.POST.get("decision") == "confirm" else asked.dismiss
+            verb = asked.confirm if form.cleaned_data["decision"] == "confirm" else asked.dismiss
             verb(by=request.user, reason=form.cleaned_data["reason"])
             return self.show_outcome(request, asked)
         title, status = _("Decide about %s") % asked, 422 if form.is_bound else 200

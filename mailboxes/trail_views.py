@@ -25,7 +25,8 @@ def own_trail(request):
         events = events.exclude(actor=user)
     page = Paginator(events.select_related("network"), PER_PAGE).get_page(request.GET.get("page"))
     rows = [told(event, user) for event in page]
-    return render(request, "mailboxes/trail.html", {"page": page, "rows": rows, "others": others})
+    context = {"page": page, "rows": rows, "others": others, "query": "others" if others else ""}
+    return render(request, "mailboxes/trail.html", context)
 
 
 def told(event, user) -> dict:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.forms import TenantForm
 from accounts.models import AuditEvent, Installation, OutboxMessage, User
 from mailboxes.models import Domain, ServerAddress
 from tests.client import Client
@@ -30,6 +31,10 @@ class TestATenant:
         staff.post(f"/staff/accounts/tenant/{tenant.pk}/change/", form | {"name": "Neue AG"})
         event = AuditEvent.objects.filter(tenant=tenant, deed="changed").get()
         assert (event.old, event.new) == ({"name": "Neue GmbH"}, {"name": "Neue AG"})
+
+    def test_has_all_that_its_form_knows_on_the_page(self, staff, cast):
+        shown = staff.get(f"/staff/accounts/tenant/{cast.tenant.pk}/change/").context["adminform"].form.fields
+        assert set(shown) == set(TenantForm.base_fields)
 
     def save(self, staff, tenant, **changed):
         """Send the tenant's form as it is, with these values changed."""

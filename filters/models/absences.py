@@ -158,11 +158,12 @@ class Absence(models.Model):
         old = self._told
         self.is_on, self.starts_on, self.ends_on = on, starts_on, ends_on
         if on:
-            self._check()
+            self.check_terms()
         self.save()
         AuditEvent.objects.record(AuditEvent.Deed.CHANGED, self.mailbox, by=by, old=old, new=self._told)
 
-    def _check(self):
+    def check_terms(self):
+        """Whether it can be switched on like this; raises ValidationError."""
         if self.ends_on and self.ends_on < timezone.localdate():
             raise ValidationError({"ends_on": _("This day is over. Choose today or a later one.")})
         self.full_clean(exclude=["tenant", "mailbox"], validate_unique=False)

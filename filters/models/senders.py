@@ -146,7 +146,7 @@ class SenderRuleQuerySet(TenantScopedQuerySet["SenderRule"]):
             raise no_room(limit_of(owner))
         [row] = added.new or added.there
         if row.kind != wish.kind:
-            row.move(by=by)
+            row.move(wish.kind, by=by)
         return row
 
 
@@ -274,10 +274,9 @@ class SenderRule(models.Model):
             if self.told != old:
                 self._record(AuditEvent.Deed.CHANGED, by=by, before=before, old=old, new=self.told)
 
-    def move(self, *, by):
-        """To the other list, with its note and last day."""
-        other = self.Kind.ALLOW if self.kind == self.Kind.BLOCK else self.Kind.BLOCK
-        self.change(kind=other, note=self.note, valid_until=self.valid_until, by=by)
+    def move(self, kind: str, *, by):
+        """To the list of this kind, with its note and last day."""
+        self.change(kind=kind, note=self.note, valid_until=self.valid_until, by=by)
 
     def remove(self, *, by):
         with transaction.atomic():

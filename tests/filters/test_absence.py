@@ -84,6 +84,11 @@ class TestThePersonsPage:
         assert answer.status_code == 200 and "Auto: (Betreff der beantworteten Nachricht)" in shown
         assert "einmal in 7 Tagen" in shown and not Absence.objects.exists()
 
+    @pytest.mark.parametrize("wrong", [{"ends_on": "2020-01-01"}, {"starts_on": day(6).isoformat()}])
+    def test_says_what_is_wrong_before_it_shows_anything(self, portal, wrong):
+        answer = portal.post(PAGE, written(preview="", **wrong))
+        assert answer.status_code == 422 and answer.context["preview"] is None and not Absence.objects.exists()
+
     @pytest.mark.parametrize(
         ("starts", "ends", "state"), [(None, None, "on"), (0, 0, "on"), (1, 2, "coming"), (-3, -1, "over")]
     )
@@ -170,6 +175,7 @@ class TestTheDvb:
             {"write_to": "a@b@c"},
         ):
             assert desk.post(room(cast.mailbox), days() | wrong).status_code == 422
+            assert desk.post(room(cast.mailbox), days(preview="") | wrong).status_code == 422
         assert not Absence.objects.exists() and mails() == []
 
     def test_leaves_a_persons_own_notice_and_never_sees_it(self, desk, portal, cast):

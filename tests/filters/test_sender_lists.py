@@ -116,7 +116,9 @@ class TestThePage:
 
     def test_moves_to_the_other_list_with_note_and_day(self, portal, cast):
         block(cast.mailbox, "a@example.org", note="Verein", valid_until=day(1))
-        portal.post(MOVE, {"sender": "a@example.org"})
+        for _click in range(2):
+            portal.post(MOVE, {"sender": "a@example.org", "to": "allow"})
+        assert portal.post(MOVE, {"sender": "a@example.org", "to": "elsewhere"}).status_code == 400
         row = SenderRule.objects.get()
         assert (row.kind, row.note, row.valid_until) == ("allow", "Verein", day(1))
         assert (fate(cast.mailbox, "a@example.org"), fate(cast.mailbox, "a@example.org", False)) == (
@@ -140,7 +142,7 @@ class TestThePage:
         for owner in (neighbour, cast.other_mailbox, cast.domain, cast.tenant, None):
             block(owner, "a@example.org")
         for path in (MOVE, REMOVE):
-            assert portal.post(path, {"sender": "a@example.org"}).status_code == 404
+            assert portal.post(path, {"sender": "a@example.org", "to": "allow"}).status_code == 404
             assert portal.post(path, {"sender": "a\x00"}).status_code in (400, 404)
         # A form names no mailbox; one that is forged into it means nothing.
         portal.post(PAGE, {"sender": "b@example.org", "kind": "block", "mailbox": neighbour.pk, "owner": neighbour.pk})
@@ -240,7 +242,7 @@ class TestManyAtOnce:
 class TestTheTrail:
     def test_tells_how_many_and_nobody_whom(self, portal, cast):
         portal.post(PAGE, {"sender": "arzt@example.org", "kind": "block", "note": "geheim"})
-        portal.post(MOVE, {"sender": "arzt@example.org"})
+        portal.post(MOVE, {"sender": "arzt@example.org", "to": "allow"})
         portal.post(MANY, {"text": "arzt2@example.org\narzt3@example.org", "kind": "block"})
         portal.post(REMOVE, {"sender": "arzt@example.org"})
         events = list(AuditEvent.objects.filter(actor=cast.user).order_by("pk"))
@@ -323,5 +325,5 @@ def test_two_windows_remove_the_same_entry(cast):
     row.remove(by=cast.user)
     before = AuditEvent.objects.count()
     other.remove(by=cast.user)
-    other.move(by=cast.user)
+    other.move("allow", by=cast.user)
     assert (AuditEvent.objects.count(), listed(cast.mailbox)) == (before, [])

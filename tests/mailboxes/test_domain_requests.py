@@ -368,6 +368,11 @@ class TestStaff:
         assert self.decide(staff, asked, "confirm", reason).status_code == 422
         assert outcome(asked) == Outcome.OPEN
 
+    @pytest.mark.parametrize("decision", ["", "approve", "\0confirm"])
+    def test_decide_by_nothing_but_the_two_buttons(self, staff, asked, decision):
+        assert self.decide(staff, asked, decision).status_code == 422
+        assert outcome(asked) == Outcome.OPEN
+
     def test_decide_once(self, staff, asked):
         self.decide(staff, asked, "dismiss")
         self.decide(staff, asked, "confirm")

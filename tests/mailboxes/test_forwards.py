@@ -216,8 +216,8 @@ class TestOutOfTheHouse:
         assert "does not allow" in portal.post(NEW, {"target": "b@privat.example.org"}).content.decode()
         with pytest.raises(ValidationError):
             opened(cast.mailbox, "b@privat.example.org", by=cast.dvb)
-        portal.post(path(forward, "schalten/"))
-        portal.post(path(forward, "schalten/"))
+        for to in ("off", "on"):
+            portal.post(path(forward, "schalten/"), {"to": to})
         assert (state(forward), Forward.objects.get().is_on) == ("off", False)
 
     def test_waits_for_the_organisation_before_anybody_elsewhere_is_asked(self, portal, cast):
@@ -349,9 +349,11 @@ def mailed_link_to(forward) -> str:
 class TestAChange:
     def test_of_days_and_switch_is_told_and_put_on_record(self, portal, cast, erika):
         forward = opened(cast.mailbox, erika)
-        portal.post(path(forward, "schalten/"))
+        for _click in range(2):
+            portal.post(path(forward, "schalten/"), {"to": "off"})
+        assert portal.post(path(forward, "schalten/"), {"to": "elsewhere"}).status_code == 400
         assert (state(forward), in_force(cast.mailbox)) == ("off", [])
-        portal.post(path(forward, "schalten/"))
+        portal.post(path(forward, "schalten/"), {"to": "on"})
         data = {"is_on": "on", "valid_from": day(1).isoformat(), "valid_until": day(2).isoformat()}
         assert portal.post(path(forward), data).url == LIST
         assert (state(forward), in_force(cast.mailbox)) == ("early", [])
@@ -405,7 +407,9 @@ class TestAfterANewPassword:
         assert (
             "weiterleitungen" in client.get("/").content.decode().partition("notice-warning")[2].partition("</div>")[0]
         )
-        assert client.post(path(first, "fortsetzen/")).url == LIST
+        for told_so in (True, False):
+            shown = client.post(path(first, "fortsetzen/"), follow=True)
+            assert (shown.redirect_chain, bool(shown.context["messages"])) == ([(LIST, 302)], told_so)
         assert in_force(cast.mailbox) == [str(erika)]
         assert "notice-warning" not in client.get("/").content.decode()
 

@@ -168,6 +168,11 @@ class TestApproval:
         assert AuditEvent.objects.first().new == {"outcome": "refused"}
         assert any(OUTSIDE in text and str(cast.dvb) in text for text in told())
 
+    @pytest.mark.parametrize("answer", [{}, {"decision": ""}, {"decision": "confirm"}, {"decision": "\0approve"}])
+    def test_is_neither_given_nor_refused_by_anything_but_the_two_buttons(self, desk, asked, answer):
+        assert desk.post(page(asked, "decide"), answer).status_code == 422
+        assert state(asked) == "unapproved"
+
     def test_is_given_by_the_dvb_alone(self, cast, asked):
         assert seen_by(cast.dsb).post(page(asked, "decide"), {"decision": "approve"}).status_code == 403
         assert seen_by(cast.user).post(page(asked, "decide"), {"decision": "approve"}).status_code == 403
