@@ -217,7 +217,7 @@ def wait_for_bouncer(stack: Running) -> None:
 
 
 def wait_for_login(stack: Running, box: str) -> None:
-    """Dovecot notices only at a login that the restart closed its connection; it says so, and nothing of a password."""
+    """Dovecot notices only at a login that the restart closed its connection; it says so, and nothing of passwords."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
