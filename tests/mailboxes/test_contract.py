@@ -1,6 +1,7 @@
 """The views that Postfix and Dovecot read, through the roles that they have."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -9,6 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Installation, User
+from bench import lookups
+from local.folders import CHECKOUT
 from mailboxes.models import AppPassword, Mailbox, MailLogin
 from mailboxes.models.app_passwords import draw_token, hash_of
 from tests.cast import CANARY, make_app_password, make_mailbox
@@ -25,6 +28,7 @@ POSTFIX_VIEWS = [
     "dovecot_users",
 ]
 MAX = "max.mustermann@musterdomain.de"
+TEMPLATES = CHECKOUT / "mailserver" / "templates"
 
 
 def ask(role, sql, *parameters):
@@ -391,6 +395,16 @@ class TestRights:
     def test_of_the_serving_role_do_not_reach_the_schema_or_the_past(self, db, sql):
         with pytest.raises(Exception, match=r"permission denied|must be owner"), connection.cursor() as cursor:
             cursor.execute(sql)
+
+
+@promise("A-57")
+@pytest.mark.parametrize("lookup", [lookups.USER, lookups.PASSWORD, lookups.APP_PASSWORD], ids=lambda each: each.name)
+def test_dovecots_question_about_a_name_that_it_lost_is_an_error(db, lookup):
+    """Where its connection is gone it escapes every value to nothing: an answer would say that somebody is unknown."""
+    known, lost = (replace(lookup, asked={**lookup.asked, "%u": name}).sql(TEMPLATES) for name in (MAX, ""))
+    ask(lookup.role, known)
+    with pytest.raises(psycopg.OperationalError, match="nobody is named"):
+        ask(lookup.role, lost)
 
 
 def test_every_view_column_and_function_is_explained(db):

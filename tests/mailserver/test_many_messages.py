@@ -217,7 +217,7 @@ def wait_for_bouncer(stack: Running) -> None:
 
 
 def wait_for_login(stack: Running, box: str) -> None:
-    """Dovecot notices only at a login that the restart closed its connection; it says so, and nothing of passwords."""
+    """Dovecot notices at a login that the restart has closed its connection, and says so."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
