@@ -190,7 +190,7 @@ class TestTheToken:
         logs = [stack.database.cluster.log, stack.database.bouncer.folder / "log"]
         logs += [path for path in (stack.launcher.runtime / "log").rglob("*") if path.is_file()]
         texts = {log: log.read_text(errors="replace") for log in logs}
-        assert f"mail.app_login('{vera}'" in texts[stack.database.cluster.log]
+        assert f"mail.app_login(mail.named('{vera}')" in texts[stack.database.cluster.log]
         for secret in (token, token.replace("-", ""), PASSWORD, "Falsches-Passwort 1"):
             assert [log for log, text in texts.items() if secret in text] == []
         pepper = json.loads(stack.database.manage("shell", "-v", "0", "-c", PEPPER))

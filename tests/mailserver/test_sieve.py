@@ -17,6 +17,8 @@ from tests.mailserver.sieve import Sieve
 from tests.promises import LONG, promise
 
 ANNA = "anna@skripte.example"
+# Who is forwarded to.
+BERT, CARL = "bert@skripte.example", "carl@skripte.example"
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
 # Dovecot's dict process buffers so much of an answer.
 BUFFER = 128 * 1024
@@ -87,7 +89,7 @@ MARKED = 'require ["fileinto"];\nif header :is "x-ksc-policy" "spam" { fileinto 
 
 @pytest.fixture(scope="module")
 def database(stack: Running):
-    for address in (ANNA, MANY):
+    for address in (ANNA, BERT, CARL, MANY):
         stack.database.mailbox(address, "Rechtes-Passwort 1")
     return stack.database
 
@@ -152,9 +154,7 @@ class TestScripts:
             ("off", "mark", "junk", "reject", "discard"), ("junk", "discard"), (None, True, False), (True, False)
         ):
             database.spam(ANNA, action=action, threshold=4, block_effect=effect)
-            database.forward(
-                ANNA, *([] if copy is None else ["postmaster@skripte.example", ANNA]), keeps_copy=bool(copy)
-            )
+            database.forward(ANNA, *([] if copy is None else [BERT, CARL]), keeps_copy=bool(copy))
             database.notice(ANNA, is_on=away)
             kinds |= {database.script(ANNA, name) for name in ("policy", "mark", "notice")}
         places: tuple[dict[str, Any], ...] = ({"domain": "skripte.example"}, {"tenant": True}, {})
@@ -269,14 +269,14 @@ class TestScripts:
 
     def test_keep_what_comes_just_when_forwards_change(self, database, sieve: Sieve) -> None:
         """Dovecot has asked before how many redirects to allow; no script may have what is left of them."""
-        for before, after in ((["postmaster@skripte.example"], []), ([], ["postmaster@skripte.example"])):
+        for before, after in (([BERT], []), ([], [BERT])):
             database.forward(ANNA, *after)
             sieve.write({"policy": database.script(ANNA)})
             database.forward(ANNA, *before)
             assert sieve.done(ANNA, "policy", sender="x@y.example") == [("store message in folder", "INBOX")]
 
     def test_send_nothing_on_that_is_spam_or_blocked(self, database, sieve: Sieve) -> None:
-        database.forward(ANNA, "postmaster@skripte.example", ANNA, keeps_copy=False)
+        database.forward(ANNA, BERT, CARL, keeps_copy=False)
         database.listed("block", "a@b.example", mailbox=ANNA)
         database.listed("allow", "gut@b.example", mailbox=ANNA)
         forwarded = set()
