@@ -7,10 +7,11 @@ import sys
 from local import binaries, environment, folders, packages
 from local.report import say
 
-# On two cores: a third process works while the browser's and the mail servers' wait for an answer.
-EVERYTHING = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-BY_PIP_ALONE = ["-n", "2", "-m", "not real", "--dist", "worksteal"]
-QUICK = ["-n", "2", "-m", "not real and not thorough", "--dist", "worksteal"]
+# Two processes on two cores; a file's tests share the servers that they start, and the longest begin first.
+PYTEST = ["-m", "pytest", "-n", "2"]
+EVERYTHING = ["--dist", "loadfile", "--no-loadscope-reorder"]
+BY_PIP_ALONE = ["-m", "not real", "--dist", "worksteal"]
+QUICK = ["-m", "not real and not thorough", "--dist", "worksteal"]
 PACKAGES = ("postgresql", "mail", "browser", "gettext")
 FOR_TESTS = {
     "BASE_URL": "http://localhost:8000",
@@ -64,5 +65,5 @@ def _pytest(source: str, arguments: list[str], long: bool) -> int:
         env |= FOR_TESTS | given | ({"KSC_LONG": "1"} if long else {})
         # Bytecode is kept, out of the way, also where the caller wants none beside the sources.
         env |= {"PYTHONPYCACHEPREFIX": str(folders.state("test", "pycache")), "PYTHONDONTWRITEBYTECODE": ""}
-        command = [sys.executable, "-m", "pytest", *arguments]
+        command = [sys.executable, *PYTEST, *arguments]
         return subprocess.run(command, cwd=folders.CHECKOUT, env=env, check=False).returncode
