@@ -1,7 +1,6 @@
 """Mailboxes and their people on the DVB's desk."""
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -38,11 +37,6 @@ def leaving_shown(mailbox: Mailbox) -> str:
     return text % formats.date_format(mailbox.leaves_on or "", "SHORT_DATE_FORMAT")
 
 
-class MailboxList(ChangeList):
-    def get_queryset(self, request, exclude_parameters=None):
-        return super().get_queryset(request, exclude_parameters).in_order()
-
-
 class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     viewers = adders = changers = (DVB,)
     change_form_template = "admin/mailbox_change_form.html"
@@ -66,9 +60,6 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_person().with_usage().annotate(**coverage(self.person_column))
-
-    def get_changelist(self, request, **kwargs):
-        return MailboxList
 
     def changelist_view(self, request, extra_context=None):
         more = {"import_url": reverse(f"{self.admin_site.name}:mailboxes_import_add")}

@@ -3,8 +3,9 @@
 import contextlib
 from unicodedata import normalize
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db.models import BigIntegerField, Func, Q, Value
+from django.db.models import BigIntegerField, Func, Q, TextField, Value
 from django.db.models.functions import Concat
 
 from accounts.addresses import display_domain, normalise_domain
@@ -22,7 +23,8 @@ MOST_WORDS = 5
 
 
 def words_of(text: str) -> list[str]:
-    return text.split()[:MOST_WORDS]
+    """The longest first: what has it is looked for in an index."""
+    return sorted(text.split()[:MOST_WORDS], key=len, reverse=True)
 
 
 class Found(Func):
@@ -32,14 +34,19 @@ class Found(Func):
     output_field = BigIntegerField()
 
 
-def mailboxes_with(word: str) -> Found:
-    """Mailboxes whose address or person's name contains the word."""
-    return Found(Value(in_address(word)), SortKey(Value(word)), Value(MOST + 1), function="mailboxes_found")
+def in_addresses(words: list[str]) -> Value:
+    return Value([in_address(word) for word in words], ArrayField(TextField()))
 
 
-def aliases_with(word: str) -> Found:
-    """Aliases that contain the word, or whose mailbox's address does."""
-    return Found(Value(in_address(word)), Value(MOST + 1), function="mailboxes_aliases_found")
+def mailboxes_with(words: list[str]) -> Found:
+    """Mailboxes that have each of the words in their address or in their person's name."""
+    names = Func(*(SortKey(Value(word)) for word in words), template="ARRAY[%(expressions)s]")
+    return Found(in_addresses(words), names, Value(MOST + 1), function="mailboxes_found")
+
+
+def aliases_with(words: list[str]) -> Found:
+    """Aliases that have each of the words in their own address or in that of one of their mailboxes."""
+    return Found(in_addresses(words), Value(MOST + 1), function="mailboxes_aliases_found")
 
 
 def begins(column: str, text: str) -> Q:

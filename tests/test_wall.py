@@ -12,6 +12,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import AuditEvent, AuditNetwork, Logo, RecoveryRequest, Tenant, User
+from accounts.tenant_keys import SameTenant
 from accounts.wall import NOBODY, everybody, showing
 from filters.models import Absence, MailDay, SenderRule, SpamPolicy, SpamSettings
 from mailboxes.models import Alias, DkimKey, Domain, Mailbox, MailLogin, ServerAddress, Usage
@@ -55,6 +56,32 @@ def models():
 
 def walled():
     return [model for model in models() if model._meta.db_table not in OPEN]
+
+
+def test_a_key_to_a_row_of_the_same_tenant_is_held_once_over_both_columns(db):
+    keys = [
+        (model._meta.db_table, field.column)
+        for model in models()
+        for field in model._meta.local_fields
+        if isinstance(field, SameTenant)
+    ]
+    assert len(keys) > 20
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT constraint_.conrelid::regclass::text, array_agg(column_.attname ORDER BY column_.attname)::text[]
+            FROM pg_constraint constraint_
+            JOIN pg_attribute column_ ON attrelid = conrelid AND attnum = ANY (conkey)
+            WHERE contype = 'f' GROUP BY constraint_.oid, conrelid
+            """
+        )
+        held = cursor.fetchall()
+    for table, column in keys:
+        assert [found for where, found in held if where == table and column in found] == [
+            sorted([column, "tenant_id"])
+        ]
+    # An alias domain's key says besides that the other one stands for itself.
+    assert sum(len(found) == 2 for _where, found in held) == len(keys)
 
 
 @pytest.fixture

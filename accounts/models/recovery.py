@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..addresses import display_address, masked_address
 from ..emails import tell
+from ..tenant_keys import SameTenantKey
 from .outbox import OutboxMessage
 from .trail import AuditEvent
 from .users import StaleCredentials, User
@@ -257,7 +258,7 @@ class RecoveryRequest(models.Model):
         DISMISSED = "dismissed", _("dismissed")
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="+", verbose_name=_("tenant"))
-    user = models.ForeignKey(User, models.CASCADE, related_name="recovery_requests", verbose_name=_("person"))
+    user = SameTenantKey(User, models.CASCADE, related_name="recovery_requests", verbose_name=_("person"))
     asked_at = models.DateTimeField(_("asked on"), default=timezone.now)
     outcome = models.CharField(_("state"), max_length=16, choices=Outcome, default=Outcome.OPEN)
     closed_at = models.DateTimeField(_("closed on"), null=True)

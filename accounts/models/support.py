@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..tenant_keys import SameTenantOne
 from .trail import AuditEvent
 
 LONGEST = timedelta(days=7)
@@ -50,9 +51,7 @@ class SupportConsent(models.Model):
     """A person's word that support may look at their settings until a moment; at most one a person."""
 
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+", verbose_name=_("tenant"))
-    user = models.OneToOneField(
-        "accounts.User", models.CASCADE, related_name="support_consent", verbose_name=_("person")
-    )
+    user = SameTenantOne("accounts.User", models.CASCADE, related_name="support_consent", verbose_name=_("person"))
     given_at = models.DateTimeField(_("allowed since"), default=timezone.now, editable=False)
     until = models.DateTimeField(_("allowed until"), editable=False)
 

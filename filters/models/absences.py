@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Tenant, User
+from accounts.tenant_keys import SameTenantOne
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 
@@ -94,7 +95,7 @@ class Absence(models.Model):
         OVER = "over", _("over")
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
-    mailbox = models.OneToOneField(Mailbox, models.CASCADE, primary_key=True, related_name="absence")
+    mailbox = SameTenantOne(Mailbox, models.CASCADE, primary_key=True, related_name="absence")
     is_on = models.BooleanField(_("switched on"), default=False, db_default=False)
     starts_on = models.DateField(_("first day"), null=True, blank=True)
     ends_on = models.DateField(_("last day"), null=True, blank=True)

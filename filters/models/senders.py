@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Tenant, User
+from accounts.tenant_keys import SameTenantKey
 from mailboxes.models import Domain, LimitReached, Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 from mailboxes.search import in_address
@@ -188,8 +189,8 @@ class SenderRule(models.Model):
         BLOCK = "block", _("blocked")
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+")
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, null=True, related_name="sender_rules")
-    domain = models.ForeignKey(Domain, models.CASCADE, null=True, related_name="sender_rules")
+    mailbox = SameTenantKey(Mailbox, models.CASCADE, null=True, related_name="sender_rules")
+    domain = SameTenantKey(Domain, models.CASCADE, null=True, related_name="sender_rules")
     kind = models.CharField(_("kind"), max_length=5, choices=Kind)
     sender = models.CharField(
         _("sender"),

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Tenant, User
+from accounts.tenant_keys import SameTenantOne
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 
@@ -243,7 +244,7 @@ class SpamSettings(models.Model):
     """What a mailbox's owner chose; NULL, like no row at all, is the tenant's default."""
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
-    mailbox = models.OneToOneField(Mailbox, models.CASCADE, primary_key=True, related_name="spam_settings")
+    mailbox = SameTenantOne(Mailbox, models.CASCADE, primary_key=True, related_name="spam_settings")
     action = models.CharField(_("what happens to spam"), max_length=7, choices=SpamAction, null=True, blank=True)
     threshold = models.PositiveSmallIntegerField(_("sensitivity"), choices=Sensitivity, null=True, blank=True)
     block_effect = models.CharField(

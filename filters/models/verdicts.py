@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant, User
+from accounts.tenant_keys import SameTenantKey
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
 
@@ -99,7 +100,7 @@ class Verdict(models.Model):
     }
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="verdicts")
+    mailbox = SameTenantKey(Mailbox, models.CASCADE, related_name="verdicts")
     at = models.DateTimeField(_("time"))
     sender = models.CharField(_("sender"), max_length=254, blank=True)
     envelope_sender = models.CharField(_("envelope sender"), max_length=254, blank=True)

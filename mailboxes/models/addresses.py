@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import RESERVED_LOCAL_PARTS, display_address, display_domain, normalise_domain
 from accounts.models import AuditEvent, Tenant
+from accounts.tenant_keys import SameTenantKey
 
 from ..search import begins, in_address, read_with, words_of
 
@@ -116,7 +117,7 @@ class Domain(models.Model):
     alias_of = models.ForeignKey(
         "self", models.PROTECT, null=True, editable=False, related_name="alias_domains", verbose_name=_("stands for")
     )
-    catch_all = models.ForeignKey(
+    catch_all = SameTenantKey(
         "mailboxes.Mailbox",
         models.PROTECT,
         null=True,
@@ -247,7 +248,7 @@ class Address(models.Model):
         ALIAS = "alias", _("alias address")
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="+", verbose_name=_("tenant"))
-    domain = models.ForeignKey(Domain, models.PROTECT, related_name="addresses", verbose_name=_("domain"))
+    domain = SameTenantKey(Domain, models.PROTECT, related_name="addresses", verbose_name=_("domain"))
     local_part = models.CharField(_("local part"), max_length=64)
     address = models.CharField(
         _("e-mail address"),
@@ -283,7 +284,7 @@ class Address(models.Model):
                 name="mailboxes_address_stored_form",
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "address"], name="mailboxes_address_tenant")]
+        indexes = [models.Index(fields=["tenant", "kind", "address"], name="mailboxes_address_tenant")]
 
     def __str__(self):
         return display_address(self.address)

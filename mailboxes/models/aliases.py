@@ -1,6 +1,6 @@
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Case, F, Prefetch, Q, When
+from django.db.models import Case, Prefetch, Q, When
 from django.db.models.functions import JSONObject
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -9,8 +9,9 @@ from django.utils.translation import ngettext
 
 from accounts.addresses import split_address, without_tag
 from accounts.models import AuditEvent, Tenant, User
+from accounts.tenant_keys import SameTenantKey, SameTenantOne
 
-from ..search import aliases_with, begins, in_address
+from ..search import aliases_with, begins, in_address, words_of
 from .addresses import Address, Domain, LimitReached, TenantScopedQuerySet, new_address
 
 MOST_TARGETS = 50
@@ -45,22 +46,28 @@ class AliasQuerySet(TenantScopedQuerySet["Alias"]):
 
     def with_targets(self):
         """With what `Alias.way` shows, in one more statement however many they are."""
-        return self.select_related("address").prefetch_related(
-            Prefetch("targets", AliasTarget.objects.select_related("mailbox__address"), "shown_targets")
+        return (
+            self.filter(address__kind=Address.Kind.ALIAS)
+            .select_related("address")
+            .prefetch_related(
+                Prefetch("targets", AliasTarget.objects.select_related("mailbox__address"), "shown_targets")
+            )
         )
 
-    def matching(self, word: str):
-        """Those of the shown tenant that contain the word, or the address of whose mailboxes does."""
-        return self.filter(pk__in=aliases_with(word))
+    def with_words(self, text: str):
+        """Those of the shown tenant that have all words in their address or in that of one of their mailboxes."""
+        words = words_of(text)
+        return self.filter(pk__in=aliases_with(words)) if words else self
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words: what begins with the text, then by their own address."""
         typed = in_address(text)
-        at_top = begins("address__address", typed) & Q(address__tenant=F("tenant"))
-        first = self.filter(at_top).order_by("address__address").values("pk")[:most]
-        found = first.union(self.with_words(text).order_by().values("pk"))
+        at_top = begins("address__address", typed)
+        rows = self.with_targets()
+        first = rows.filter(at_top).order_by("address__address").values("pk")[:most]
+        found = first.union(rows.with_words(text).order_by().values("pk"))
         order = Case(When(at_top, then=0), When(address__address__contains=typed, then=1), default=2)
-        return self.with_targets().filter(pk__in=found).order_by(order, "address__address")[:most]
+        return rows.filter(pk__in=found).order_by(order, "address__address")[:most]
 
     def open_alias(self, *, domain, local_part, mailbox, by) -> "Alias":
         """A new alias address of one mailbox, which may send as it; else like `open_shared`."""
@@ -106,7 +113,7 @@ class Alias(models.Model):
     """Another address, which leads to mailboxes; who of them may send as it is said for each."""
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="aliases", verbose_name=_("tenant"))
-    address = models.OneToOneField(Address, models.PROTECT, related_name="alias", verbose_name=_("alias address"))
+    address = SameTenantOne(Address, models.PROTECT, related_name="alias", verbose_name=_("alias address"))
     mailboxes = models.ManyToManyField(
         "mailboxes.Mailbox", through="mailboxes.AliasTarget", related_name="aliases", verbose_name=_("mailboxes")
     )
@@ -248,8 +255,8 @@ class AliasTarget(models.Model):
     """A mailbox that an alias leads to, that may send as it, or both."""
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="+", verbose_name=_("tenant"))
-    alias = models.ForeignKey(Alias, models.CASCADE, related_name="targets", verbose_name=_("alias address"))
-    mailbox = models.ForeignKey(
+    alias = SameTenantKey(Alias, models.CASCADE, related_name="targets", verbose_name=_("alias address"))
+    mailbox = SameTenantKey(
         "mailboxes.Mailbox", models.PROTECT, related_name="alias_targets", verbose_name=_("mailbox")
     )
     receives = models.BooleanField(_("receives"), default=True)

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.emails import tell
 from accounts.models import AuditEvent, OutboxMessage, User
 from accounts.names import validate_name
+from accounts.tenant_keys import SameTenantKey
 
 from ..networks import NetworkField
 from .addresses import LimitReached, TenantScopedQuerySet
@@ -111,10 +112,10 @@ class AppPassword(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    mailbox = models.ForeignKey(
+    mailbox = SameTenantKey(
         Mailbox, models.CASCADE, related_name="app_passwords", verbose_name=_("mailbox"), editable=False
     )
-    holder = models.ForeignKey(
+    holder = SameTenantKey(
         User, models.CASCADE, related_name="app_passwords", verbose_name=_("person"), editable=False
     )
     name = models.CharField(_("name"), max_length=60, validators=[validate_name])

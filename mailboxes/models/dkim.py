@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import AuditEvent
 from accounts.seal import seal
+from accounts.tenant_keys import SameTenantKey
 
 from .addresses import Domain, TenantScopedQuerySet
 
@@ -92,7 +93,7 @@ class DkimKey(models.Model):
         ED25519 = "ed25519", "Ed25519"
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="+", verbose_name=_("tenant"))
-    domain = models.ForeignKey(Domain, models.CASCADE, related_name="dkim_keys", verbose_name=_("domain"))
+    domain = SameTenantKey(Domain, models.CASCADE, related_name="dkim_keys", verbose_name=_("domain"))
     algorithm = models.CharField(_("algorithm"), max_length=8, choices=Algorithm)
     day = models.DateField(_("made on"))
     selector = models.CharField(_("selector"), max_length=63)

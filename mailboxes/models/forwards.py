@@ -15,6 +15,7 @@ from accounts.digests import keyed
 from accounts.emails import tell
 from accounts.models import AuditEvent, Brake, OutboxMessage, Tenant, User
 from accounts.models.recovery import digest
+from accounts.tenant_keys import SameTenantKey
 
 from ..search import begins, in_address, mailboxes_with
 from .addresses import Domain, LimitReached, TenantScopedQuerySet
@@ -81,7 +82,7 @@ class ForwardQuerySet(TenantScopedQuerySet["Forward"]):
 
     def matching(self, word: str):
         """Those whose target contains the word, or the address or name of whose mailbox does."""
-        return self.filter(Q(target__icontains=in_address(word)) | Q(mailbox__in=mailboxes_with(word)))
+        return self.filter(Q(target__icontains=in_address(word)) | Q(mailbox__in=mailboxes_with([word])))
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words, at the top whose target begins with the text."""
@@ -151,7 +152,7 @@ class Forward(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="forwards", verbose_name=_("mailbox"))
+    mailbox = SameTenantKey(Mailbox, models.CASCADE, related_name="forwards", verbose_name=_("mailbox"))
     target = models.CharField(_("target address"), max_length=254)
     domain = models.GeneratedField(
         expression=Func(F("target"), Value("@"), Value(2), function="split_part"),

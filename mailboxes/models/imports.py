@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, OutboxMessage, User
+from accounts.tenant_keys import SameTenantKey
 
 from .addresses import TenantScopedQuerySet
 
@@ -49,8 +50,8 @@ class Import(models.Model):
     name = models.CharField(_("file"), max_length=120)
     uploaded_at = models.DateTimeField(_("uploaded"), default=timezone.now, editable=False)
     # Who did what outlives an account in the trail; here it goes with the person.
-    uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
-    started_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    uploaded_by = SameTenantKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    started_by = SameTenantKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.CHECKED, editable=False)
     choice = models.CharField(_("choice"), max_length=8, choices=Choice, blank=True, editable=False)
@@ -184,7 +185,7 @@ class ImportRow(models.Model):
         MADE = "made", _("imported")
 
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
-    batch = models.ForeignKey(Import, models.CASCADE, related_name="rows")
+    batch = SameTenantKey(Import, models.CASCADE, related_name="rows")
     line = models.PositiveIntegerField(_("line"))
     verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict)
     # `mailboxes.wishes.Wish` as JSON, null where the cells make none; how many aliases it names.

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.emails import tell
 from accounts.models import AuditEvent, OutboxMessage, Tenant, User
 from accounts.sorting import SortKey
+from accounts.tenant_keys import SameTenantKey, SameTenantOne
 
-from ..search import begins, in_address, mailboxes_with, name_begins
+from ..search import begins, in_address, mailboxes_with, name_begins, words_of
 from .addresses import Address, LimitReached, TenantScopedQuerySet, new_address
 from .aliases import Alias, AliasTarget
 from .departures import Leaving
@@ -36,36 +37,29 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         return mine.select_related("address", "user").order_by("user__is_function", "address__address").distinct()
 
     def with_person(self):
-        """With whom and what a list shows."""
-        return self.select_related("address", "address__domain", "user", "user__tenant")
+        """With whom and what a list shows; of the kinds with which the indexes by name and by address begin."""
+        rows = self.filter(user__role=User.Role.USER, address__kind=Address.Kind.MAILBOX)
+        return rows.select_related("address", "address__domain", "user", "user__tenant")
 
-    def in_order(self):
-        """Read in the order of an index, by people's names or else by addresses, of the tenant's rows alone.
-
-        That keys agree anyway is said of one table only: PostgreSQL takes conditions for independent, and of two it
-        would expect so few rows that it sorts all of them.
-        """
-        if str(self.query.order_by[0]).removeprefix("-").startswith("user__"):
-            return self.filter(user__tenant=F("tenant"), user__role=User.Role.USER)
-        return self.filter(address__tenant=F("tenant"))
-
-    def matching(self, word: str):
-        """Those of the shown tenant whose address or person's name contains the word."""
-        return self.filter(pk__in=mailboxes_with(word))
+    def with_words(self, text: str):
+        """Those of the shown tenant that have all words in their address or their person's name."""
+        words = words_of(text)
+        return self.filter(pk__in=mailboxes_with(words)) if words else self
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words: whose address or name begins with the text, then a surname."""
-        at_top = begins("address__address", in_address(text)) & Q(address__tenant=F("tenant"))
-        named = name_begins("user__sort_key", text) & Q(user__tenant=F("tenant"), user__role=User.Role.USER)
+        at_top = begins("address__address", in_address(text))
+        named = name_begins("user__sort_key", text)
         surname = Q(user__sort_key__contains=Concat(Value(" "), SortKey(Value(text))))
+        rows = self.with_person()
         # What begins so is asked for apart: of all others no more are looked through than a list shows.
-        first = self.filter(at_top).order_by("address__address").values("pk")[:most]
+        first = rows.filter(at_top).order_by("address__address").values("pk")[:most]
         found = first.union(
-            self.filter(named).order_by("user__sort_key").values("pk")[:most],
-            self.with_words(text).order_by().values("pk"),
+            rows.filter(named).order_by("user__sort_key").values("pk")[:most],
+            rows.with_words(text).order_by().values("pk"),
         )
         order = Case(When(at_top | named, then=0), When(surname, then=1), default=2)
-        return self.with_person().filter(pk__in=found).order_by(order, "user__sort_key", "pk")[:most]
+        return rows.filter(pk__in=found).order_by(order, "user__sort_key", "pk")[:most]
 
     def with_usage(self):
         """With `used_bytes`, what Dovecot says that the mailbox holds."""
@@ -154,8 +148,8 @@ class Mailbox(Leaving):
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="mailboxes", verbose_name=_("tenant"))
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    address = models.OneToOneField(Address, models.PROTECT, related_name="mailbox", verbose_name=_("e-mail address"))
-    user = models.OneToOneField(User, models.PROTECT, related_name="mailbox", verbose_name=_("person"))
+    address = SameTenantOne(Address, models.PROTECT, related_name="mailbox", verbose_name=_("e-mail address"))
+    user = SameTenantOne(User, models.PROTECT, related_name="mailbox", verbose_name=_("person"))
     storage_mb = models.PositiveIntegerField(
         _("storage (MB)"), default=1024, validators=[MinValueValidator(1)], help_text=_("In megabytes; at least 1.")
     )
@@ -327,7 +321,7 @@ class MailLogin(models.Model):
 
     # Set by the function that Dovecot calls.
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="+")
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="logins", verbose_name=_("mailbox"))
+    mailbox = SameTenantKey(Mailbox, models.CASCADE, related_name="logins", verbose_name=_("mailbox"))
     service = models.CharField(_("service"), max_length=8, choices=Service)
     at = models.DateTimeField(_("last login"))
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
+from accounts.tenant_keys import SameTenantKey
 
 from .addresses import TenantScopedQuerySet
 from .app_passwords import AppPassword
@@ -70,8 +71,8 @@ class Membership(models.Model):
     """A person who reads and writes in a mailbox for a purpose."""
 
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="+")
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="memberships", verbose_name=_("mailbox"))
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    mailbox = SameTenantKey(Mailbox, models.CASCADE, related_name="memberships", verbose_name=_("mailbox"))
+    user = SameTenantKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
     responsible = models.BooleanField(_("responsible"), default=False)
     since = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 

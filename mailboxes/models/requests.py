@@ -11,6 +11,7 @@ from accounts.addresses import display_domain, normalise_domain
 from accounts.emails import tell
 from accounts.models import AuditEvent, OutboxMessage, Tenant, User
 from accounts.names import validate_name
+from accounts.tenant_keys import SameTenantKey
 from accounts.wall import everybody
 
 from ..resolver import Answer, Trouble, ask
@@ -94,7 +95,7 @@ class DomainRequest(models.Model):
         help_text=_("For example musterdomain.de. You show that it is yours by a record in its DNS."),
     )
     token = models.CharField(max_length=32, default=draw_token, editable=False)
-    asked_by = models.ForeignKey(
+    asked_by = SameTenantKey(
         User, models.SET_NULL, null=True, related_name="+", verbose_name=_("asked by"), editable=False
     )
     asked_at = models.DateTimeField(_("asked on"), default=timezone.now, editable=False)

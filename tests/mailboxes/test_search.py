@@ -67,8 +67,8 @@ def test_finds_aliases_by_their_own_and_their_mailboxs_address(desk, cast):
 
 def test_finds_nothing_for_nobody(cast):
     with showing(NOBODY):
-        assert not Mailbox.objects.matching("max").exists()
-        assert not Alias.objects.matching("info").exists()
+        assert not Mailbox.objects.with_words("max").exists()
+        assert not Alias.objects.with_words("info").exists()
 
 
 class TestALongList:
