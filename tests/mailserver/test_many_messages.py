@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import imaplib
 import itertools
-import json
 import random
 import re
 import smtplib
-import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.mailserver.clients import HOST, imap, message
 from tests.mailserver.conftest import Running
+from tests.mailserver.queue import drain, postfix
 from tests.promises import LONG, promise
 
 PASSWORD = "Rechtes-Passwort 1"
@@ -178,22 +177,6 @@ class Senders:
             session.quit()
 
 
-def postfix(stack: Running, program: str, *arguments: str) -> str:
-    command = [program, "-c", stack.launcher.settings.postfix_config, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-
-
-def drain(stack: Running) -> None:
-    """Wait until nothing is in Postfix's queue; what had to wait is tried again at once."""
-    deadline = time.monotonic() + PATIENCE
-    while waiting := [json.loads(line) for line in postfix(stack, "postqueue", "-j").splitlines()]:
-        assert time.monotonic() < deadline, waiting
-        if any(each["queue_name"] == "deferred" for each in waiting):
-            postfix(stack, "postqueue", "-f")
-            time.sleep(0.5)
-        time.sleep(0.05)
-
-
 def restart(stack: Running) -> None:
     """Restart the database. Postfix asks one that was away only after 60 seconds; the everyday run does not wait."""
     stack.database.pause()
@@ -264,7 +247,7 @@ def test_each_is_delivered_once_as_was_chosen_while_it_was_on_its_way(crowd: Run
         if restarts:
             restart(crowd)
         senders.finish()
-        drain(crowd)
+        drain(crowd, PATIENCE)
     delivered = found(crowd)
     assert len(sent) == MESSAGES and delivered.keys() <= {each.word for each in sent}
     assert [(each, delivered[each.word]) for each in sent if delivered[each.word] not in each.possible()] == []
