@@ -85,15 +85,17 @@ BEGIN
             )) / 100000)::integer AS part
             FROM filters_listed(box, chosen.domain_id, chosen.tenant_id) r
         )
-        -- Always in the same order: a script that is composed once more has to be the same.
-        SELECT w.part, w.kind, mail.sieve_test(
+        -- Always in the same order: a script that is composed once more has to be the same. Of the part after the one
+        -- that is wanted it counts only that there is one.
+        SELECT w.part, w.kind, CASE WHEN wanted IS NULL OR w.part = wanted THEN mail.sieve_test(
             w.kind,
             array_agg(w.sender ORDER BY w.sender COLLATE "C") FILTER (WHERE w.sender NOT LIKE '@%'),
             array_agg(substr(w.sender, 2) ORDER BY w.sender COLLATE "C")
                 FILTER (WHERE w.sender LIKE '@%' AND w.sender NOT LIKE '@*.%'),
             array_agg(substr(w.sender, 2) ORDER BY w.sender COLLATE "C") FILTER (WHERE w.sender LIKE '@*.%')
-        ) AS test
-        FROM weighed w GROUP BY w.part, w.level, w.kind ORDER BY w.part, w.level, w.kind
+        ) END AS test
+        FROM weighed w WHERE wanted IS NULL OR w.part IN (wanted, wanted + 1)
+        GROUP BY w.part, w.level, w.kind ORDER BY w.part, w.level, w.kind
     LOOP
         IF branch.part > number THEN
             script := script || before || format(E'if true {\n    include :global "senders.%s";\n}\n', branch.part);
@@ -157,8 +159,10 @@ BEGIN
 END
 $$;
 
+-- One plan each for as long as a connection lives, whatever is asked first: else five of them are made before.
 CREATE FUNCTION mail.sieve_script_at(own_address bigint, name text) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN mail.sieve_script(m.id, name) FROM mailboxes_mailbox m WHERE m.address_id = own_address;
 END
@@ -215,6 +219,8 @@ COMMENT ON COLUMN mail.sieve_notices.username IS 'Login name: the mailbox''s add
 COMMENT ON COLUMN mail.sieve_notices.script_id IS 'As in sieve_scripts; by its first word Dovecot finds back to this view.';
 COMMENT ON COLUMN mail.sieve_notices.digest IS 'What of script_id comes after that word.';
 COMMENT ON COLUMN mail.sieve_notices.script IS 'The script.';
+
+ALTER FUNCTION mail.filters_of(text) SET plan_cache_mode = force_generic_plan;
 
 GRANT SELECT ON mail.sieve_policies, mail.sieve_marks, mail.sieve_notices TO mail_ro;
 REVOKE EXECUTE ON FUNCTION mail.sieve_test, mail.sieve_script_at FROM PUBLIC;
