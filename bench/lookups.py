@@ -68,14 +68,14 @@ APP_PASSWORD = Lookup(
 )
 LOOKUPS = (DOMAINS, MAILBOXES, ALIASES, ACCESS, USER, APP_PASSWORD, PASSWORD, SENDER, MAY_SEND)
 
-# What Dovecot's dict asks about a mailbox at each message, in its source's words: each script's id, and the script itself
-# where it has compiled another one. By what they are about; each answer is to take a millisecond at most.
-OF_IT = "username = 'post:n@kunde:t.example'"
-POLICY, MARK, NOTICE = (
-    f"SELECT script_id FROM mail.{view} WHERE {OF_IT}" for view in ("sieve_policies", "sieve_marks", "sieve_notices")
-)
-DIGEST = f"SELECT digest FROM mail.sieve_policies WHERE {OF_IT}"
-BY_DIGEST = f"SELECT script FROM mail.sieve_policies WHERE digest = ':digest' AND {OF_IT}"
+# What Dovecot's dict asks about a mailbox at each message, in its source's words: each script's id, and by what is
+# behind the name in it the script itself, where it has compiled another one.
+POLICY = "SELECT script_id FROM mail.sieve_policies WHERE username = 'post:n@kunde:t.example'"
+MARK = "SELECT script_id FROM mail.sieve_marks WHERE username = 'post:n@kunde:t.example'"
+NOTICE = "SELECT script_id FROM mail.sieve_notices WHERE username = 'post:n@kunde:t.example'"
+DIGEST = "SELECT digest FROM mail.sieve_policies WHERE username = 'post:n@kunde:t.example'"
+BY_DIGEST = "SELECT script FROM mail.sieve_policies WHERE digest = ':digest' AND username = 'post:n@kunde:t.example'"
+# By what they are about; each answer is to take a millisecond at most.
 SCRIPTS = {
     "policy script by its name": (f"{POLICY};",),
     "policy script by name, then id": (f"{DIGEST} \\gset", f"{BY_DIGEST};"),

@@ -115,7 +115,7 @@ SELECT a.address, m.tenant_id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100
 FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
 ON CONFLICT DO NOTHING
 """
-# Every mailbox has senders on its list; one of so many has all other choices too: a notice, and mail sent on to another.
+# Every mailbox has senders on its list, one of so many all other choices too: a notice, and mail sent on to another.
 CHOOSING, SENDERS = 10, 50
 CHOICES = (
     """

@@ -30,7 +30,10 @@ LISTS = {
 }
 # The functions and views as the earlier migrations made them.
 BEFORE = "".join(
-    (SQL / name).read_text().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
+    (SQL / name)
+    .read_text()
+    .replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    .replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
     for name in ("fate.sql", "sieve.sql")
 )
 NO_SCRIPTS = f"""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.mailserver.clients import HOST, folder_of, message, receive, submission, subjects_in
+from tests.mailserver.clients import HOST, folder_of, message, receive, subjects_in, submission
 from tests.mailserver.conftest import Running
 from tests.mailserver.outside import Arrived
 from tests.mailserver.queue import deferred, drain, postfix
