@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import imaplib
 import itertools
 import random
 import re
@@ -15,11 +14,9 @@ from dataclasses import dataclass
 from email.header import decode_header, make_header
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.mailserver.clients import HOST, imap, message
+from tests.mailserver.clients import HOST, imap, message, wait_for_login
 from tests.mailserver.conftest import Running
 from tests.mailserver.queue import drain, postfix
 from tests.promises import LONG, promise
@@ -182,40 +179,15 @@ def restart(stack: Running) -> None:
     stack.database.pause()
     stack.database.resume()
     if not LONG:
-        wait_for_bouncer(stack)
+        stack.database.wait_for_bouncer(PATIENCE)
         postfix(stack, "postfix", "reload")
-
-
-def wait_for_bouncer(stack: Running) -> None:
-    """pgbouncer refuses for a second after it could not reach the database itself."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with psycopg.connect(make_conninfo(**stack.database.bouncer.dsn("mail_ro"))) as connection:
-                connection.execute("SELECT FROM mail.domain_of(%s)", [DOMAIN])
-            return
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-
-def wait_for_login(stack: Running, box: str) -> None:
-    """Dovecot notices at a login that the restart has closed its connection, and says so."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with imap(stack.ports, box, PASSWORD):
-                return
-        except imaplib.IMAP4.error as error:
-            assert "UNAVAILABLE" in str(error) and time.monotonic() < deadline
-            time.sleep(0.2)
 
 
 def found(stack: Running) -> dict[str, Places]:
     """Where each message is, by its word."""
     everything: dict[str, Places] = defaultdict(Counter)
     for box in (*BOXES, TARGET):
-        wait_for_login(stack, box)
+        wait_for_login(stack.ports, box, PASSWORD, PATIENCE)
         with imap(stack.ports, box, PASSWORD) as session:
             for folder in ("INBOX", "Junk"):
                 session.select(folder, readonly=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.mailserver.clients import HOST, folder_of, message, receive, subjects_in, submission
+from tests.mailserver.clients import HOST, folder_of, message, receive, subjects_in, submission, wait_for_login
 from tests.mailserver.conftest import Running
 from tests.mailserver.outside import Arrived
 from tests.mailserver.queue import deferred, drain, postfix
@@ -179,3 +179,19 @@ class TestTheSecondOfTwoTargets:
             postfix(twice, "postfix", "reload")
         drain(twice)
         assert copies(twice, "hinaus-zweimal") == [0, 1, 1]
+
+    @promise("A-57")
+    def test_is_taken_while_the_database_is_away(self, twice: Running) -> None:
+        twice.database.pause()
+        try:
+            with smtplib.SMTP(HOST, twice.ports.reinjection, timeout=60) as session:
+                session.send_message(message(STRANGER, FRIEDA, "ohne Datenbank hinaus-weiter"), STRANGER, [HANNA])
+            assert "451 4.3." in deferred(twice, HANNA)
+        finally:
+            twice.database.resume()
+        twice.database.wait_for_bouncer()
+        postfix(twice, "postfix", "reload")
+        drain(twice)
+        for box in (FRIEDA, GERD, HANNA):
+            wait_for_login(twice.ports, box, PASSWORD)
+        assert copies(twice, "hinaus-weiter") == [0, 0, 1]
