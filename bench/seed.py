@@ -115,7 +115,7 @@ SELECT a.address, m.tenant_id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100
 FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
 ON CONFLICT DO NOTHING
 """
-# One of so many mailboxes has a full set of choices: senders on its list, a notice, and mail sent on to another one.
+# Every mailbox has senders on its list, one of so many all other choices too: a notice, and mail sent on to another.
 CHOOSING, SENDERS = 10, 50
 CHOICES = (
     """
@@ -128,10 +128,10 @@ CHOICES = (
     """,
     """
     INSERT INTO filters_senderrule (tenant_id, mailbox_id, kind, sender, created_at)
-    SELECT tenant_id, id, CASE WHEN s %% 5 = 0 THEN 'allow' ELSE 'block' END,
-        CASE WHEN s %% 3 = 0 THEN '' ELSE 'vorname.nachname' || s END || '@absender' || id || '-' || s || '.example',
+    SELECT m.tenant_id, m.id, CASE WHEN s %% 5 = 0 THEN 'allow' ELSE 'block' END,
+        CASE WHEN s %% 3 = 0 THEN '' ELSE 'vorname.nachname' || s END || '@absender' || m.id || '-' || s || '.example',
         now()
-    FROM choosing, generate_series(1, %(senders)s) AS s
+    FROM seeded JOIN mailboxes_mailbox m USING (tenant_id), generate_series(1, %(senders)s) AS s
     """,
     """
     INSERT INTO filters_spamsettings (tenant_id, mailbox_id, action, threshold)

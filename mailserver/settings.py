@@ -50,6 +50,8 @@ class Ports:
     milter: int = 11332
     #: where Dovecot hands replies and forwarded mail of Sieve scripts to Postfix
     reinjection: int = 10026
+    #: where Postfix hands itself the same mail, once it is in the queue
+    forward_hop: int = 10028
     #: where Postfix hands itself mail whose sender gets an SRS address
     srs_hop: int = 10027
     #: postsrsd: senders to SRS addresses, and back

@@ -28,6 +28,8 @@ PLAIN = (
     r"^([a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@|@(\*\.)?)"
     r"[a-z0-9-]+(\.[a-z0-9-]+)+$"
 )
+# What mail servers read of a list at each message; it stands in the index, so that they look at no row.
+READ_ALONG = ["kind", "valid_until"]
 # How many senders the installation's lists hold.
 MOST_FOR_ALL = 1000
 # Any number will do, as long as nothing else holds a lock of this number.
@@ -222,24 +224,28 @@ class SenderRule(models.Model):
             models.UniqueConstraint(
                 fields=["mailbox", "sender"],
                 condition=Q(mailbox__isnull=False),
+                include=READ_ALONG,
                 name="filters_sender_rule_once_a_mailbox",
                 violation_error_message=_("This sender is on your lists already."),
             ),
             models.UniqueConstraint(
                 fields=["domain", "sender"],
                 condition=Q(domain__isnull=False),
+                include=READ_ALONG,
                 name="filters_sender_rule_once_a_domain",
                 violation_error_message=_("This sender is on the domain's lists already."),
             ),
             models.UniqueConstraint(
                 fields=["tenant", "sender"],
                 condition=Q(mailbox=None, domain=None, tenant__isnull=False),
+                include=READ_ALONG,
                 name="filters_sender_rule_once_a_tenant",
                 violation_error_message=_("This sender is on the organisation's lists already."),
             ),
             models.UniqueConstraint(
                 fields=["sender"],
                 condition=Q(tenant=None),
+                include=READ_ALONG,
                 name="filters_sender_rule_once_for_all",
                 violation_error_message=_("This sender is on the installation's lists already."),
             ),

@@ -157,6 +157,18 @@ def _sieve(ports: Ports, user: str, password: str) -> bool:
         return session.login(user, password).startswith("OK")
 
 
+def wait_for_login(ports: Ports, user: str, password: str, patience: float = 60) -> None:
+    """Dovecot notices at a login that a restart of the database has closed its connection, and says so."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            with imap(ports, user, password):
+                return
+        except imaplib.IMAP4.error as error:
+            assert "UNAVAILABLE" in str(error) and time.monotonic() < deadline
+            time.sleep(0.2)
+
+
 def message(sender: str, recipient: str, subject: str, **headers: str) -> EmailMessage:
     """Return a short message; underscores in the names of further headers stand for hyphens."""
     mail = EmailMessage()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 from argon2 import PasswordHasher
+from psycopg.conninfo import make_conninfo
 
 from local import environment, folders
 from local.cluster import Cluster
@@ -79,6 +81,18 @@ class Database:
     def resume(self) -> None:
         self.cluster.start()
         self._connect()
+
+    def wait_for_bouncer(self, patience: float = 60) -> None:
+        """pgbouncer refuses for a second after it could not reach the database itself."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                with psycopg.connect(make_conninfo(**self.bouncer.dsn("mail_ro"))) as connection:
+                    connection.execute("SELECT FROM mail.domain_of('bouncer.example')")
+                return
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
 
     def remove(self) -> None:
         self.connection.close()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import imaplib
 import itertools
-import json
 import random
 import re
 import smtplib
-import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,12 +14,11 @@ from dataclasses import dataclass
 from email.header import decode_header, make_header
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.mailserver.clients import HOST, imap, message
+from tests.mailserver.clients import HOST, imap, message, wait_for_login
 from tests.mailserver.conftest import Running
+from tests.mailserver.queue import drain, postfix
 from tests.promises import LONG, promise
 
 PASSWORD = "Rechtes-Passwort 1"
@@ -178,61 +174,20 @@ class Senders:
             session.quit()
 
 
-def postfix(stack: Running, program: str, *arguments: str) -> str:
-    command = [program, "-c", stack.launcher.settings.postfix_config, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-
-
-def drain(stack: Running) -> None:
-    """Wait until nothing is in Postfix's queue; what had to wait is tried again at once."""
-    deadline = time.monotonic() + PATIENCE
-    while waiting := [json.loads(line) for line in postfix(stack, "postqueue", "-j").splitlines()]:
-        assert time.monotonic() < deadline, waiting
-        if any(each["queue_name"] == "deferred" for each in waiting):
-            postfix(stack, "postqueue", "-f")
-            time.sleep(0.5)
-        time.sleep(0.05)
-
-
 def restart(stack: Running) -> None:
     """Restart the database. Postfix asks one that was away only after 60 seconds; the everyday run does not wait."""
     stack.database.pause()
     stack.database.resume()
     if not LONG:
-        wait_for_bouncer(stack)
+        stack.database.wait_for_bouncer(PATIENCE)
         postfix(stack, "postfix", "reload")
-
-
-def wait_for_bouncer(stack: Running) -> None:
-    """pgbouncer refuses for a second after it could not reach the database itself."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with psycopg.connect(make_conninfo(**stack.database.bouncer.dsn("mail_ro"))) as connection:
-                connection.execute("SELECT FROM mail.domain_of(%s)", [DOMAIN])
-            return
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-
-def wait_for_login(stack: Running, box: str) -> None:
-    """Dovecot notices at a login that the restart has closed its connection, and says so."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with imap(stack.ports, box, PASSWORD):
-                return
-        except imaplib.IMAP4.error as error:
-            assert "UNAVAILABLE" in str(error) and time.monotonic() < deadline
-            time.sleep(0.2)
 
 
 def found(stack: Running) -> dict[str, Places]:
     """Where each message is, by its word."""
     everything: dict[str, Places] = defaultdict(Counter)
     for box in (*BOXES, TARGET):
-        wait_for_login(stack, box)
+        wait_for_login(stack.ports, box, PASSWORD, PATIENCE)
         with imap(stack.ports, box, PASSWORD) as session:
             for folder in ("INBOX", "Junk"):
                 session.select(folder, readonly=True)
@@ -264,7 +219,7 @@ def test_each_is_delivered_once_as_was_chosen_while_it_was_on_its_way(crowd: Run
         if restarts:
             restart(crowd)
         senders.finish()
-        drain(crowd)
+        drain(crowd, PATIENCE)
     delivered = found(crowd)
     assert len(sent) == MESSAGES and delivered.keys() <= {each.word for each in sent}
     assert [(each, delivered[each.word]) for each in sent if delivered[each.word] not in each.possible()] == []

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import smtplib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.mailserver.clients import folder_of, message, receive, submission
+from tests.mailserver.clients import HOST, folder_of, message, receive, subjects_in, submission, wait_for_login
 from tests.mailserver.conftest import Running
 from tests.mailserver.outside import Arrived
+from tests.mailserver.queue import deferred, drain, postfix
 from tests.promises import promise
 
 PASSWORD = "Rechtes-Passwort 1"
 STRANGER, FRIEND = "max.mustermann@example.org", "max@privat.example.net"
-FRIEDA = "frieda@hinaus.example"
+FRIEDA, GERD, HANNA = (f"{name}@hinaus.example" for name in ("frieda", "gerd", "hanna"))
 NOW, DAY = datetime.now(UTC), timedelta(days=1)
 AGREED: dict[str, Any] = {"confirmed_at": NOW, "approved_at": NOW}
 number = itertools.count()
@@ -24,7 +26,8 @@ number = itertools.count()
 
 @pytest.fixture(scope="module")
 def house(stack: Running) -> Running:
-    stack.database.mailbox(FRIEDA, PASSWORD)
+    for address in (FRIEDA, GERD, HANNA):
+        stack.database.mailbox(address, PASSWORD)
     return stack
 
 
@@ -129,3 +132,66 @@ class TestNothingLeavesTheHouse:
         frieda.database.forwards_outside("warning")
         frieda.database.forward(FRIEDA, FRIEND, **AGREED | {"approved_at": None})
         assert arrived(frieda, sent(frieda))
+
+
+def copies(stack: Running, word: str) -> list[int]:
+    """How many of a message each of the three mailboxes has."""
+    boxes = (FRIEDA, GERD, HANNA)
+    return [sum(word in subject for subject in subjects_in(stack.ports, box, PASSWORD)) for box in boxes]
+
+
+class TestTheSecondOfTwoTargets:
+    """Pigeonhole hands both in one after the other, and goes back to neither once the first is taken."""
+
+    @pytest.fixture
+    def twice(self, frieda: Running) -> Iterator[Running]:
+        frieda.database.forward(FRIEDA, GERD, HANNA, keeps_copy=False)
+        yield frieda
+        frieda.database.deliver(HANNA, "accept")
+
+    @promise("A-57")
+    def test_that_takes_no_mail_for_now_has_its_copy_when_it_does(self, twice: Running) -> None:
+        twice.database.deliver(HANNA, "defer")
+        word = sent(twice)
+        assert "450 4.2.1" in deferred(twice, HANNA)
+        assert folder_of(twice.ports, GERD, PASSWORD, word) == "INBOX"
+        assert copies(twice, word) == [0, 1, 0]
+        postfix(twice, "postqueue", "-f")
+        twice.database.deliver(HANNA, "accept")
+        drain(twice)
+        assert copies(twice, word) == [0, 1, 1]
+
+    @promise("A-57")
+    def test_that_cannot_be_looked_up_just_then_has_its_copy_afterwards(self, twice: Running) -> None:
+        """As if the database went away when the script had been read, which is too short a while to be met."""
+        call = "FUNCTION mail.access_of(text), mail.targets_of(text)"
+        twice.database.run(f"REVOKE EXECUTE ON {call} FROM mail_ro")
+        try:
+            mail = message(STRANGER, FRIEDA, "ohne Auskunft hinaus-zweimal")
+            with smtplib.LMTP(HOST, twice.ports.lmtp, timeout=60) as session:
+                session.send_message(mail, STRANGER, [FRIEDA])
+            for target in (GERD, HANNA):
+                assert "451 4.3." in deferred(twice, target)
+            assert copies(twice, "hinaus-zweimal") == [0, 0, 0]
+        finally:
+            twice.database.run(f"GRANT EXECUTE ON {call} TO mail_ro")
+            # Else it asks again only after a minute.
+            postfix(twice, "postfix", "reload")
+        drain(twice)
+        assert copies(twice, "hinaus-zweimal") == [0, 1, 1]
+
+    @promise("A-57")
+    def test_is_taken_while_the_database_is_away(self, twice: Running) -> None:
+        twice.database.pause()
+        try:
+            with smtplib.SMTP(HOST, twice.ports.reinjection, timeout=60) as session:
+                session.send_message(message(STRANGER, FRIEDA, "ohne Datenbank hinaus-weiter"), STRANGER, [HANNA])
+            assert "451 4.3." in deferred(twice, HANNA)
+        finally:
+            twice.database.resume()
+        twice.database.wait_for_bouncer()
+        postfix(twice, "postfix", "reload")
+        drain(twice)
+        for box in (FRIEDA, GERD, HANNA):
+            wait_for_login(twice.ports, box, PASSWORD)
+        assert copies(twice, "hinaus-weiter") == [0, 0, 1]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("filters", "0006_pages"),
+        ("filters", "0007_scripts"),
         ("mailboxes", "0020_keys_within_a_tenant"),
     ]
 
