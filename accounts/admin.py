@@ -76,6 +76,8 @@ class ScopedAdmin(admin.ModelAdmin):
     adders: tuple[str, ...] = ()
     changers: tuple[str, ...] = ()
     removers: tuple[str, ...] = ()
+    # What would be in the list, and how the first one gets there.
+    nothing_yet = ""
     actions = None
     list_per_page = 50
     list_max_show_all = 0
@@ -92,9 +94,9 @@ class ScopedAdmin(admin.ModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
-        """Named by what it lists, whatever may be done there."""
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, title | (extra_context or {}))
+        """Named by what it lists, whatever may be done there; an empty list says what would be in it."""
+        said = {"title": capfirst(self.opts.verbose_name_plural), "nothing_yet": self.nothing_yet}
+        return super().changelist_view(request, said | (extra_context or {}))
 
     def has_view_permission(self, request, obj=None):
         return self._allowed(request, self.viewers)
@@ -222,6 +224,7 @@ class ContractFilter(admin.SimpleListFilter):
 
 class TenantAdmin(ScopedAdmin):
     adders = changers = (User.Role.STAFF,)
+    nothing_yet = _("There is no customer yet. Add the first one above, then the DVB under “People”, then the domains.")
     form = TenantForm
     list_display = ("name", "customer_number", "status", "contract_number", "contract", "max_mailboxes")
     list_filter = ("status", ContractFilter)
@@ -307,6 +310,7 @@ class PolicyDesk(ScopedAdmin):
 
 class InstallationAdmin(ScopedAdmin):
     changers = (User.Role.STAFF,)
+    nothing_yet = _("Nothing is entered yet. Add the provider's name, the support contact and the imprint above.")
 
     def has_add_permission(self, request):
         return self._allowed(request, (User.Role.STAFF,)) and not Installation.objects.exists()
@@ -342,6 +346,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 class AuditEventAdmin(Exported, ScopedAdmin):
     export_name = _("audit trail")
+    nothing_yet = _("Nothing has been put on record yet.")
     viewers = (User.Role.STAFF, User.Role.DVB, User.Role.DSB)
     list_display = ("at", "actor_label", "role", "deed", "object_label", "changes")
     list_filter = (PeriodFilter, RoleFilter, "deed")
