@@ -5,6 +5,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
 from django.test import RequestFactory
 
+from accounts.models import Installation
 from kscsite import views
 from tests.client import Client
 from tests.promises import promise
@@ -57,6 +58,14 @@ class TestErrorPages:
     def test_of_too_many_fields_is_a_clear_refusal(self, client, db):
         response = client.post("/anmelden/", {f"field{number}": "" for number in range(2000)})
         assert response.status_code == 413
+
+    @pytest.mark.parametrize(("path", "status"), [("/gibt/es/nicht/", 404), ("/desk/", 403), ("/anmelden/?a=%00", 400)])
+    def test_say_whom_to_ask(self, client, cast, path, status):
+        Installation.objects.update_or_create(defaults={"support_email": "hilfe@hoster.example"})
+        client.force_login(cast.user)
+        response = client.get(path)
+        assert response.status_code == status
+        assert 'href="mailto:hilfe@hoster.example"' in response.content.decode()
 
     @promise("A-39")
     @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "a b"])
