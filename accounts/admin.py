@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import models
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -78,6 +80,8 @@ class ScopedAdmin(admin.ModelAdmin):
     removers: tuple[str, ...] = ()
     # What would be in the list, and how the first one gets there.
     nothing_yet = ""
+    # As browsers offer it: their own calendar.
+    formfield_overrides = {models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")}}
     actions = None
     list_per_page = 50
     list_max_show_all = 0
@@ -348,7 +352,7 @@ class AuditEventAdmin(Exported, ScopedAdmin):
     export_name = _("audit trail")
     nothing_yet = _("Nothing has been put on record yet.")
     viewers = (User.Role.STAFF, User.Role.DVB, User.Role.DSB)
-    list_display = ("at", "actor_label", "role", "deed", "object_label", "changes")
+    list_display = ("time", "who", "deed", "object_label", "changes")
     list_filter = (PeriodFilter, RoleFilter, "deed")
     search_fields = ("object_label", "actor_label")
     fields = ("at", "actor_label", "role", "deed", "object_label", "changes")
@@ -362,6 +366,14 @@ class AuditEventAdmin(Exported, ScopedAdmin):
             gettext("Object"): lambda event: event.object_label,
             gettext("Changes"): lambda event: "; ".join(map(str, details(event))),
         }
+
+    @admin.display(description=_("time"), ordering="at")
+    def time(self, obj):
+        return shown_time(obj.at)
+
+    @admin.display(description=_("who"), ordering="actor_label")
+    def who(self, obj):
+        return format_html('{}<div class="help">{}</div>', obj.actor_label or "–", role_of(obj))
 
     @admin.display(description=_("role"))
     def role(self, obj):
