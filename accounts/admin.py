@@ -228,7 +228,9 @@ class ContractFilter(admin.SimpleListFilter):
 
 class TenantAdmin(ScopedAdmin):
     adders = changers = (User.Role.STAFF,)
-    nothing_yet = _("There is no customer yet. Add the first one above, then the DVB under “People”, then the domains.")
+    nothing_yet = _(
+        "There is no customer yet. Add the first one above, then the DVB under “People”, then the domains."
+    )
     form = TenantForm
     list_display = ("name", "customer_number", "status", "contract_number", "contract", "max_mailboxes")
     list_filter = ("status", ContractFilter)

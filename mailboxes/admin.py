@@ -11,8 +11,8 @@ STAFF = User.Role.STAFF
 class ServerAddressAdmin(ScopedAdmin):
     adders = changers = removers = (STAFF,)
     nothing_yet = _(
-        "No server is entered yet. Enter IMAP and SMTP first: home pages, mail programs and DNS records take them from "
-        "here."
+        "No server is entered yet. Enter IMAP and SMTP first: home pages, mail programs and DNS records take them "
+        "from here."
     )
     list_display = ("protocol", "host", "port", "encryption", "tenant")
     list_select_related = ("tenant",)

@@ -67,8 +67,8 @@ class DeputyDesk(ColleagueAdmin):
 
     viewers = adders = changers = (User.Role.DVB,)
     nothing_yet = _(
-        "Nobody stands in for the mail administrator (DVB). A deputy is somebody with a mailbox in your domains, until "
-        "a day that you choose."
+        "Nobody stands in for the mail administrator (DVB). A deputy is somebody with a mailbox in your domains, "
+        "until a day that you choose."
     )
     list_display = ("address", "name", "last_day", "state", "second_factor", "locked")
     list_filter = ()

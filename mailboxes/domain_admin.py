@@ -102,7 +102,9 @@ class DomainDesk(SearchedByWords, LeadingRoom):
 
 class DomainAdmin(ScopedAdmin):
     adders = (User.Role.STAFF,)
-    nothing_yet = _("There is no domain yet. Enter the first one here, or let a customer's DVB ask for it on the desk.")
+    nothing_yet = _(
+        "There is no domain yet. Enter the first one here, or let a customer's DVB ask for it on the desk."
+    )
     list_display = ("name", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter = ("tenant",)

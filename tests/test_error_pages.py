@@ -59,14 +59,6 @@ class TestErrorPages:
         response = client.post("/anmelden/", {f"field{number}": "" for number in range(2000)})
         assert response.status_code == 413
 
-    @pytest.mark.parametrize(("path", "status"), [("/gibt/es/nicht/", 404), ("/desk/", 403), ("/anmelden/?a=%00", 400)])
-    def test_say_whom_to_ask(self, client, cast, path, status):
-        Installation.objects.update_or_create(defaults={"support_email": "hilfe@hoster.example"})
-        client.force_login(cast.user)
-        response = client.get(path)
-        assert response.status_code == status
-        assert 'href="mailto:hilfe@hoster.example"' in response.content.decode()
-
     @promise("A-39")
     @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "a b"])
     def test_of_a_forged_host_is_a_bad_request(self, client, db, host):
@@ -91,3 +83,14 @@ class TestADatabaseThatIsAway:
         except OperationalError:
             response = views.server_error(RequestFactory().get("/"))
         assert response.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/gibt/es/nicht/", 404), ("/desk/", 403), ("/anmelden/?a=%00", 400), ("/abmelden/", 405)]
+)
+def test_the_pages_say_whom_to_ask(client, cast, path, status):
+    Installation.objects.update_or_create(defaults={"support_email": "hilfe@hoster.example"})
+    client.force_login(cast.user)
+    response = client.get(path)
+    assert response.status_code == status
+    assert 'href="mailto:hilfe@hoster.example"' in response.content.decode()
