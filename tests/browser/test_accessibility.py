@@ -231,6 +231,16 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     assert found == []
 
 
+def test_a_list_on_a_phone_says_what_each_value_is_and_does_not_scroll_sideways(browser_of):
+    page = browser_of("dvb")
+    page.set_viewport_size({"width": 320, "height": 800})
+    for path in ("/desk/mailboxes/mailbox/", "/desk/accounts/auditevent/"):
+        page.goto(path)
+        assert page.locator("#result_list td[data-label]").count() > 10
+        width, room = page.locator(".results").evaluate("box => [box.scrollWidth, box.clientWidth]")
+        assert width <= room, path
+
+
 def test_a_suspended_customers_people_are_told_without_a_finding(browser_of, demo):
     """The last one here: it ends the sessions of the others."""
     staff, stranger = browser_of("staff"), browser_of("anonymous")
