@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import models
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -76,6 +78,10 @@ class ScopedAdmin(admin.ModelAdmin):
     adders: tuple[str, ...] = ()
     changers: tuple[str, ...] = ()
     removers: tuple[str, ...] = ()
+    # What would be in the list, and how the first one gets there.
+    nothing_yet = ""
+    # As browsers offer it: their own calendar.
+    formfield_overrides = {models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")}}
     actions = None
     list_per_page = 50
     list_max_show_all = 0
@@ -92,9 +98,9 @@ class ScopedAdmin(admin.ModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
-        """Named by what it lists, whatever may be done there."""
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, title | (extra_context or {}))
+        """Named by what it lists, whatever may be done there; an empty list says what would be in it."""
+        said = {"title": capfirst(self.opts.verbose_name_plural), "nothing_yet": self.nothing_yet}
+        return super().changelist_view(request, said | (extra_context or {}))
 
     def has_view_permission(self, request, obj=None):
         return self._allowed(request, self.viewers)
@@ -222,6 +228,9 @@ class ContractFilter(admin.SimpleListFilter):
 
 class TenantAdmin(ScopedAdmin):
     adders = changers = (User.Role.STAFF,)
+    nothing_yet = _(
+        "There is no customer yet. Add the first one above, then the DVB under “People”, then the domains."
+    )
     form = TenantForm
     list_display = ("name", "customer_number", "status", "contract_number", "contract", "max_mailboxes")
     list_filter = ("status", ContractFilter)
@@ -307,6 +316,7 @@ class PolicyDesk(ScopedAdmin):
 
 class InstallationAdmin(ScopedAdmin):
     changers = (User.Role.STAFF,)
+    nothing_yet = _("Nothing is entered yet. Add the provider's name, the support contact and the imprint above.")
 
     def has_add_permission(self, request):
         return self._allowed(request, (User.Role.STAFF,)) and not Installation.objects.exists()
@@ -342,8 +352,9 @@ class RoleFilter(admin.SimpleListFilter):
 
 class AuditEventAdmin(Exported, ScopedAdmin):
     export_name = _("audit trail")
+    nothing_yet = _("Nothing has been put on record yet.")
     viewers = (User.Role.STAFF, User.Role.DVB, User.Role.DSB)
-    list_display = ("at", "actor_label", "role", "deed", "object_label", "changes")
+    list_display = ("time", "who", "deed", "object_label", "changes")
     list_filter = (PeriodFilter, RoleFilter, "deed")
     search_fields = ("object_label", "actor_label")
     fields = ("at", "actor_label", "role", "deed", "object_label", "changes")
@@ -357,6 +368,14 @@ class AuditEventAdmin(Exported, ScopedAdmin):
             gettext("Object"): lambda event: event.object_label,
             gettext("Changes"): lambda event: "; ".join(map(str, details(event))),
         }
+
+    @admin.display(description=_("time"), ordering="at")
+    def time(self, obj):
+        return shown_time(obj.at)
+
+    @admin.display(description=_("who"), ordering="actor_label")
+    def who(self, obj):
+        return format_html('{}<div class="help">{}</div>', obj.actor_label or "–", role_of(obj))
 
     @admin.display(description=_("role"))
     def role(self, obj):

@@ -166,10 +166,7 @@ class TenantForm(RulesForm):
             *("contract_number", "contract_from", "contract_until", "cancelled_on"),
             *("contact_name", "contact_email", "contact_phone", "remark"),
         )
-        # As browsers offer it: their own calendar.
-        widgets = dict.fromkeys(
-            ("contract_from", "contract_until", "cancelled_on"), forms.DateInput({"type": "date"}, "%Y-%m-%d")
-        ) | {"remark": forms.Textarea({"rows": 4})}
+        widgets = {"remark": forms.Textarea({"rows": 4})}
 
     def clean_logo(self):
         upload = self.cleaned_data["logo"]

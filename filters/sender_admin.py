@@ -119,6 +119,7 @@ class SenderRuleAdmin(Exported, SearchedByWords, ScopedAdmin):
     """The installation's lists, which hold for everybody."""
 
     viewers = adders = changers = removers = (STAFF,)
+    nothing_yet = _("No sender stands on the lists that hold for all customers. Add the first one above.")
     add_form, many_form = RuleAddForm, SendersForm
     change_list_template = "filters/desk/sender_rules.html"
     export_name = _("Senders")
@@ -197,6 +198,10 @@ class SenderRuleDesk(SenderRuleAdmin):
     """The lists of a tenant's domains and of all of it; a person's own are that person's business."""
 
     viewers = adders = changers = removers = (DVB,)
+    nothing_yet = _(
+        "No sender stands on your organisation's lists. Those that you add above hold for all your mailboxes or for "
+        "one domain; people have lists of their own in the portal."
+    )
     add_form, many_form = DeskRuleAddForm, DeskSendersForm
     list_display = ("shown", "kind", "holds_for", "note", "end", "created_at")
     list_filter = ("kind", WhoseFilter)

@@ -14,7 +14,10 @@ from .own_settings import own_settings
 class SupportRoom(ScopedAdmin):
     """Whoever has not consented, or no longer does, is not there; each look is put on record before anything shows."""
 
-    change_list_template = "admin/support_consent_change_list.html"
+    nothing_yet = _(
+        "Nobody lets support look at the moment. People allow it in the portal under “Support access”, for an hour up "
+        "to a week."
+    )
     list_display = ("person", "tenant", "given_at", "until")
     search_fields = ("user__address", "user__name")
 

@@ -36,7 +36,7 @@ def method_not_allowed(get_response):
     def middleware(request):
         response = get_response(request)
         if response.status_code == 405 and not response.content:
-            response.content = render_to_string("405.html")
+            response.content = render_to_string("405.html", request=request)
         return response
 
     return middleware

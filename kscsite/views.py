@@ -35,7 +35,7 @@ def bad_request(request, exception=None):
     if isinstance(exception, SessionInterrupted):
         return redirect("login")
     status = 413 if isinstance(exception, RequestDataTooBig | TooManyFieldsSent) else 400
-    return HttpResponse(render_to_string(f"{status}.html"), status=status)
+    return render(request, f"{status}.html", status=status)
 
 
 def csrf_failure(request, reason=""):

@@ -1,5 +1,7 @@
 """The smaller rooms of mailboxes: server addresses for staff."""
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.admin import ScopedAdmin
 from accounts.models import AuditEvent, User
 
@@ -8,6 +10,10 @@ STAFF = User.Role.STAFF
 
 class ServerAddressAdmin(ScopedAdmin):
     adders = changers = removers = (STAFF,)
+    nothing_yet = _(
+        "No server is entered yet. Enter IMAP and SMTP first: home pages, mail programs and DNS records take them "
+        "from here."
+    )
     list_display = ("protocol", "host", "port", "encryption", "tenant")
     list_select_related = ("tenant",)
     autocomplete_fields = ("tenant",)

@@ -34,6 +34,10 @@ class EndFilter(admin.SimpleListFilter):
 
 class AliasDesk(Exported, SearchedByWords, ScopedAdmin):
     viewers = adders = changers = removers = (DVB,)
+    nothing_yet = _(
+        "There is no alias address yet. With one, such as info@musterdomain.de, mail reaches one mailbox or several; "
+        "add the first one above."
+    )
     export_name = _("Alias addresses")
     list_display = ("address", "way", "end", "created_at")
     list_filter = (EndFilter,)

@@ -132,6 +132,10 @@ class DeletedMailboxDesk(Exported, ScopedAdmin):
     """What was deleted, with its certificate, for as long as the addresses are blocked."""
 
     viewers = (User.Role.DVB, User.Role.DSB)
+    nothing_yet = _(
+        "No mailbox has been deleted. Whoever leaves has a “Departure” planned at the mailbox; when it has been "
+        "deleted, it stands here with a certificate."
+    )
     export_name = _("Deleted mailboxes")
     change_form_template = "admin/deleted_mailbox_change_form.html"
     list_display = ("address_shown", "name", "left_on", "deleted_at", "free_on")

@@ -66,6 +66,10 @@ class DeputyDesk(ColleagueAdmin):
     """Deputies see who the others are; only the DVB appoints them, gives them credentials and ends them."""
 
     viewers = adders = changers = (User.Role.DVB,)
+    nothing_yet = _(
+        "Nobody stands in for the mail administrator (DVB). A deputy is somebody with a mailbox in your domains, "
+        "until a day that you choose."
+    )
     list_display = ("address", "name", "last_day", "state", "second_factor", "locked")
     list_filter = ()
     list_select_related = False

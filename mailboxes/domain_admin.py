@@ -27,6 +27,10 @@ class DomainDesk(SearchedByWords, LeadingRoom):
     viewers = (User.Role.DVB,)
     search_fields = ("name",)
     change_list_template = "admin/domain_change_list.html"
+    nothing_yet = _(
+        "You have no domain yet. Ask for one and show by a record in its DNS that it is yours; then you can make "
+        "mailboxes in it."
+    )
     change_form_template = "admin/domain_change_form.html"
     list_display = ("name_shown", "leading", "created_at")
     list_select_related = ("alias_of", "catch_all__address")
@@ -98,6 +102,9 @@ class DomainDesk(SearchedByWords, LeadingRoom):
 
 class DomainAdmin(ScopedAdmin):
     adders = (User.Role.STAFF,)
+    nothing_yet = _(
+        "There is no domain yet. Enter the first one here, or let a customer's DVB ask for it on the desk."
+    )
     list_display = ("name", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter = ("tenant",)

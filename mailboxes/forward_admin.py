@@ -108,6 +108,7 @@ fresh = method_decorator(fresh_login_required)
 
 class ForwardDesk(ForwardRoom):
     viewers = adders = changers = removers = (DVB,)
+    nothing_yet = _("No mail is sent on. Add a forward above, or people do it in the portal under “Forwarding”.")
     export_name = _("Forwards")
     change_form_template = "admin/forward_change_form.html"
     list_filter = (StateFilter, HouseFilter)
@@ -207,6 +208,7 @@ class OutsideForwardDesk(ForwardRoom):
     """Was verlässt unser Haus? The DVB's and the DSB's report; nothing is changed here."""
 
     viewers = (DVB, DSB)
+    nothing_yet = _("Nothing leaves the house: no forward leads to an address outside your domains.")
     export_name = _("What leaves our house")
     fields = (
         *("target_shown", "mailbox_shown", "name", "state_text", "valid_from", "valid_until", "copy"),
@@ -225,6 +227,7 @@ class OutsideForwardAdmin(OutsideForwardDesk):
     """The same of all customers, for staff."""
 
     viewers = (STAFF,)
+    nothing_yet = _("Nothing leaves any house: no forward leads to an address outside its customer's domains.")
     list_display = (*OutsideForwardDesk.list_display, "tenant")
     fields = ("tenant", *OutsideForwardDesk.fields)
 

@@ -62,6 +62,10 @@ class StartForm(forms.Form):
 
 class ImportDesk(ScopedAdmin):
     viewers = adders = removers = (DVB,)
+    nothing_yet = _(
+        "Nothing is being imported. A CSV file makes many mailboxes at once: you upload it here and see what is in it "
+        "before anything happens."
+    )
     list_display = ("name", "uploaded_at", "state", "rows_made")
     add_form_template = "admin/import_add_form.html"
     fields = ("file",)

@@ -206,6 +206,7 @@ class ColleagueAdmin(PeopleAdmin):
     """Staff's room for everybody who logs in under KundenServiceCenter."""
 
     adders = changers = (STAFF,)
+    nothing_yet = _("Nobody is entered yet. Add a customer's mail administrator (DVB) above and give out credentials.")
     fresh_credentials = True
     form = PersonForm
     list_display = ("address", "name", "role", "tenant", "state", "second_factor", "valid_until", "locked")

@@ -15,6 +15,10 @@ class RecoveryRequestAdmin(ScopedAdmin):
     """Who asks, since when, and the way to giving out; read-only but for dismissing."""
 
     dismissers: tuple[str, ...] = (User.Role.STAFF,)
+    nothing_yet = _(
+        "Nobody has asked for new credentials. Whoever has forgotten a password and has no recovery address stands "
+        "here after “Forgotten your password?”."
+    )
     actions = ("dismiss_selected",)
     list_display = ("user", "name", "asked", "outcome", "next_step")
     list_select_related = ("user",)

@@ -44,7 +44,10 @@ class DecisionForm(forms.Form):
 class DomainRequestRoom(ScopedAdmin):
     """The list, and a page for each request in place of the stock form, since nothing of it is changed there."""
 
-    change_list_template = "admin/domain_request_change_list.html"
+    nothing_yet = _(
+        "There is no request. Whoever wants a further domain asks for it here; requests that are over are cleared "
+        "away after 14 days."
+    )
     list_display = ("name_shown", "asked", "outcome", "finding_shown")
     list_filter = ("outcome",)
     fields = ("name",)

@@ -5,6 +5,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
 from django.test import RequestFactory
 
+from accounts.models import Installation
 from kscsite import views
 from tests.client import Client
 from tests.promises import promise
@@ -82,3 +83,14 @@ class TestADatabaseThatIsAway:
         except OperationalError:
             response = views.server_error(RequestFactory().get("/"))
         assert response.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/gibt/es/nicht/", 404), ("/desk/", 403), ("/anmelden/?a=%00", 400), ("/abmelden/", 405)]
+)
+def test_the_pages_say_whom_to_ask(client, cast, path, status):
+    Installation.objects.update_or_create(defaults={"support_email": "hilfe@hoster.example"})
+    client.force_login(cast.user)
+    response = client.get(path)
+    assert response.status_code == status
+    assert 'href="mailto:hilfe@hoster.example"' in response.content.decode()

@@ -56,6 +56,8 @@ WHO = {
     "dvb": {"role": "dvb"},
     "staff": {"role": "staff"},
 }
+# Whose pages are others' too, but for the start page.
+ALSO = {"dsb": {"role": "dsb"}}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,8 @@ def browser_of(chromium, demo):
             context = chromium.new_context(base_url=demo.url, locale="de-DE", reduced_motion="reduce")
             page = opened[name] = context.new_page()
             page.set_default_timeout(15_000)
-            if WHO[name]:
-                person = demo.account(**WHO[name])
+            if wanted := (WHO | ALSO)[name]:
+                person = demo.account(**wanted)
                 log_in(page, person["area"], person["address"], person["password"])
                 page.wait_for_url(lambda address: "/anmelden/" not in address)
         return opened[name]
@@ -171,6 +173,9 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
         user.goto("/weiterleitungen/")
         user.locator(".rows").get_by_role("link", name=deed).first.click()
         found += findings(user, f"forward, {deed}")
+    user.goto("/was-wurde-aus-meiner-mail/?outcome=delivered")
+    user.locator(".verdicts summary").first.click()
+    found += findings(user, "why a message was delivered")
     user.goto("/zwei-faktor/app/")
     user.locator("main button[type=submit]").click()
     found += findings(user, "authenticator app with faults")
@@ -187,6 +192,9 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     user.get_by_role("button", name="Entfernen").click()
     user.goto("/desk/")
     found += findings(user, "not allowed")
+    dsb = browser_of("dsb")
+    dsb.goto("/desk/")
+    found += findings(dsb, "the DSB's desk")
     dvb = browser_of("dvb")
     dvb.goto("/zwei-faktor/")
     found += findings(dvb, "the last factor needed")
@@ -203,6 +211,12 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     dvb.locator("input[type=file]").set_input_files(table)
     dvb.locator("input[name=_save]").click()
     found += findings(dvb, "import, looked through")
+    dvb.goto("/desk/filters/senderrule/add/")
+    dvb.get_by_label("Absender:").fill("@werbung.example")
+    dvb.get_by_role("button", name="Sichern und weiter bearbeiten").click()
+    found += findings(dvb, "a sender on the organisation's list")
+    dvb.get_by_role("link", name="Löschen").click()
+    found += findings(dvb, "a sender to be removed, asked")
     dvb.goto("/desk/mailboxes/mailbox/?q=gibtesnicht")
     found += findings(dvb, "search without a hit")
     for text in ("muster", "gibtesnicht", "x" * 300):
@@ -215,3 +229,37 @@ def test_every_state_has_no_finding(browser_of, demo, new_page):
     dvb.get_by_role("button", name="anzeigen").click()
     found += findings(dvb, "giving out, done")
     assert found == []
+
+
+def test_a_list_on_a_phone_says_what_each_value_is_and_does_not_scroll_sideways(browser_of):
+    page = browser_of("dvb")
+    page.set_viewport_size({"width": 320, "height": 800})
+    for path in ("/desk/mailboxes/mailbox/", "/desk/accounts/auditevent/"):
+        page.goto(path)
+        assert page.locator("#result_list td[data-label]").count() > 10
+        width, room = page.locator(".results").evaluate("box => [box.scrollWidth, box.clientWidth]")
+        assert width <= room, path
+
+
+def test_a_suspended_customers_people_are_told_without_a_finding(browser_of, demo):
+    """The last one here: it ends the sessions of the others."""
+    staff, stranger = browser_of("staff"), browser_of("anonymous")
+    person = demo.account(**WHO["user"])
+
+    def choose(deed):
+        staff.goto("/staff/accounts/tenant/?q=Musterfirma")
+        staff.locator(".action-select").first.check()
+        staff.locator("select[name=action]").select_option(deed)
+        staff.get_by_role("button", name="Ausführen").click()
+
+    choose("suspend")
+    try:
+        stranger.goto("/anmelden/")
+        stranger.get_by_label(person["area"]).check()
+        stranger.get_by_label("E-Mailadresse").fill(person["address"])
+        stranger.get_by_label("Passwort", exact=True).fill(person["password"])
+        stranger.get_by_role("button", name="Anmelden", exact=True).click()
+        stranger.get_by_role("heading", name="Der Zugang ist gesperrt").wait_for()
+        assert findings(stranger, "suspended") == []
+    finally:
+        choose("resume")

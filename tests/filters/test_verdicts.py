@@ -342,6 +342,14 @@ class TestThePersonsPage:
         assert "Sie ähnelt Nachrichten, die als Spam gelernt wurden." in shown
         assert "Eine Regel des Spamfilters traf zu: MY_RULE" in shown
 
+    def test_folds_the_reasons_and_the_search_and_opens_what_was_searched(self, cast):
+        make_verdict(cast.mailbox, symbols=["BAYES_SPAM"])
+        make_verdict(cast.mailbox, symbols=[])
+        shown = page_of(cast.user)
+        assert shown.partition('id="found"')[2].count("<details>") == 1
+        assert '<details class="card search">' in shown
+        assert '<details class="card search" open>' in page_of(cast.user, "?outcome=junk")
+
     def test_is_narrowed_by_sender_outcome_and_day(self, cast):
         for number, (name, result) in enumerate([("eins", "junk"), ("zwei", "delivered"), ("drei", "junk")]):
             make_verdict(cast.mailbox, result, sender=f"{name}@shop.example", days=number * 3)
@@ -399,7 +407,8 @@ class TestThePersonsPage:
         box = make_function(cast.domain, "kasse", responsible=cast.user)
         make_verdict(box, sender="kunde@shop.example")
         make_verdict(cast.mailbox, sender="eigene@shop.example")
-        assert senders_on(page_of(cast.user)) == ["eigene"]
+        own = page_of(cast.user)
+        assert senders_on(own) == ["eigene"] and f'href="?box={box.public_id}"' in own
         assert senders_on(page_of(cast.user, f"?box={box.public_id}")) == ["kunde"]
         box.memberships.all().delete()
         assert senders_on(page_of(cast.user, f"?box={box.public_id}")) == ["eigene"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kscsite import wsgi
 from mailboxes import discovery
-from mailboxes.models import ServerAddress
+from mailboxes.models import Domain, ServerAddress
 from tests.cast import CANARY, the_cast
 from tests.marks import committed, thorough
 from tests.promises import LONG, promise
@@ -101,6 +101,12 @@ class TestThunderbird:
             for name in ("max.mustermann", "nobody", "info", "<script>", "")
         }
         assert len(answers) == 1
+
+    def test_finds_an_alias_domain_as_any_other(self, cast):
+        Domain.objects.create(tenant=cast.tenant, name="zweitname.example", alias_of=cast.domain)
+        query = "emailaddress=max.mustermann@zweitname.example"
+        status, _headers, body = ask(AUTOCONFIG, host="autoconfig.zweitname.example", query=query)
+        assert (status, Xml.fromstring(body).find("emailProvider").get("id")) == ("200 OK", "zweitname.example")
 
     def test_gets_a_tenants_own_servers_and_never_anothers(self, cast):
         ServerAddress.objects.create(

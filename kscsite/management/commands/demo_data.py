@@ -10,6 +10,15 @@ from accounts.models import CredentialState, Deputy, Installation, RecoveryReque
 from kscsite import sample_mail
 from mailboxes.models import Alias, Domain, DomainRequest, Forward, Mailbox, Membership, ServerAddress
 
+IMPRINT = """\
+Muster-Hoster (erfundenes Beispiel)
+Beispielstraße 1, 12345 Musterstadt
+
+E-Mail: support@hoster.example"""
+PRIVACY = """\
+Verantwortlich für Ihr Postfach ist Ihre Organisation; Muster-Hoster verarbeitet die Daten in ihrem Auftrag.
+
+Auskunft gibt Ihnen die oder der Datenschutzbeauftragte Ihrer Organisation."""
 CUSTOMER_NUMBER = "DEMO-1"
 MAILBOXES = [
     # local part, domain, name, state on the first start, alias addresses
@@ -90,6 +99,8 @@ class Command(InstallationCommand):
                 "spf_include": "_spf.hoster.example",
                 "mta_sts_host": "mta-sts.hoster.example",
                 "tls_reports": "tls@hoster.example",
+                "imprint": IMPRINT,
+                "privacy": PRIVACY,
             }
         )
         tenant = Tenant.objects.create(customer_number=CUSTOMER_NUMBER, name="Musterfirma GmbH")
