@@ -61,7 +61,6 @@ class StandInForm(forms.Form):
 class AwayMailboxDesk(MailboxDesk):
     """The room of mailboxes, with the pages of an absence."""
 
-    nothing_yet = _("There is no mailbox yet. Add the first one above, or many at once from a CSV file.")
     change_form_template = "filters/desk/mailbox.html"
 
     def get_urls(self):

@@ -39,6 +39,7 @@ def leaving_shown(mailbox: Mailbox) -> str:
 
 class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     viewers = adders = changers = (DVB,)
+    nothing_yet = _("There is no mailbox yet. Add the first one above, or many at once from a CSV file.")
     change_form_template = "admin/mailbox_change_form.html"
     change_list_template = "admin/mailbox_change_list.html"
     person_column = "user"
