@@ -8,7 +8,7 @@ from django.conf import settings
 from xdist.scheduler import LoadFileScheduling
 
 from accounts.wall import EVERYBODY, show
-from tests import database
+from tests import clusters, database
 from tests.accounts.validation_service import Key, ValidationService
 from tests.cast import PASSWORD, Cast, app_code, the_cast
 from tests.client import Client, body
@@ -103,8 +103,12 @@ def yubikey():
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory, yubikey, name_server):
-    """The product with its mail servers and a validation service for YubiKeys, started as the README says."""
+    """The product with its mail servers and a validation service for YubiKeys, started as the README says.
+
+    Its cluster is there already; test_database_away.py starts a demo from nothing.
+    """
     folder = tmp_path_factory.mktemp("demo")
+    clusters.lay(folder / "var")
     with ValidationService(yubikey) as service:
         chosen = service.settings | {"YUBIKEY_VALIDATION_URLS": service.url, "DNS_RESOLVER": name_server.address}
         with running_demo(folder / "var", "--mail", **chosen) as demo:

@@ -16,7 +16,10 @@ from psycopg import sql
 
 ROOT = Path(__file__).parent.parent
 # What a fresh database is made of.
-SOURCES = ("requirements.txt", "accounts/walled.py", "mailboxes/contract.py", "*/migrations/*.py", "*/sql/*.sql")
+SOURCES = (
+    *("requirements.txt", "local/cluster.py", "accounts/walled.py", "mailboxes/contract.py"),
+    *("*/migrations/*.py", "*/sql/*.sql"),
+)
 PREFIX = "ksc_template_"
 # Any number will do, as long as nothing else holds a lock of this number.
 LOCK = 7_121

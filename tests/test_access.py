@@ -18,6 +18,7 @@ from django.template.backends.django import Template as DjangoTemplate
 from django.test import client as test_client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
+from django_otp.models import Device
 
 from accounts.backends import AreaBackend
 from accounts.models import AuditEvent, Installation, RecoveryRequest, SupportConsent, User
@@ -489,15 +490,19 @@ READ_ALONE = ("head", "put", "patch", "delete", "options", "trace")
 @pytest.fixture
 def lean(monkeypatch):
     """Requests without what costs a walk its time and is no matter of access: logs, copied contexts, the same person
-    read from the database anew for each of them."""
-    remembered, read = {}, AreaBackend.get_user
+    and their factor read from the database anew for each of them."""
+    remembered = {}
 
-    def get_user(self, pk):
-        if pk not in remembered:
-            remembered[pk] = read(self, pk)
-        return copy(remembered[pk])
+    def remembering(read):
+        def get(*key):
+            if key[-1] not in remembered:
+                remembered[key[-1]] = read(*key)
+            return copy(remembered[key[-1]])
 
-    monkeypatch.setattr(AreaBackend, "get_user", get_user)
+        return get
+
+    monkeypatch.setattr(AreaBackend, "get_user", remembering(AreaBackend.get_user))
+    monkeypatch.setattr(Device, "from_persistent_id", remembering(Device.from_persistent_id))
     monkeypatch.setattr(test_client, "store_rendered_templates", lambda *args, **kwargs: None)
     logging.disable(logging.CRITICAL)
     yield

@@ -5,6 +5,8 @@ import random
 import subprocess
 import sys
 import time
+from itertools import takewhile
+from subprocess import DEVNULL, PIPE
 
 import pytest
 
@@ -15,16 +17,27 @@ from tests.promises import LONG, promise
 
 ADDRESS = "max.mustermann@musterdomain.de"
 KILLS = 100 if LONG else 5
+# Changes the password again and again until the database is gone, then waits to be told to go on.
 CHANGER = f"""
+import sys
+from itertools import count
+from django.db import OperationalError, connection
 from accounts.models import User
 from accounts.wall import EVERYBODY, show
 show(EVERYBODY)
-user = User.objects.get(address={ADDRESS!r})
-for number in range(100_000):
-    password = f"Acht Igel husten {{number}} Mal?"
-    print("tried", password, sep="\\t", flush=True)
-    user.change_password(password, by=user)
-    print("changed", password, sep="\\t", flush=True)
+# A pool would look for the database for three seconds.
+del connection.settings_dict["OPTIONS"]["pool"]
+passwords = (f"Acht Igel husten {{number}} Mal?" for number in count())
+for _go in sys.stdin:
+    try:
+        user = User.objects.get(address={ADDRESS!r})
+        for password in passwords:
+            print("tried", password, sep="\t", flush=True)
+            user.change_password(password, by=user)
+            print("changed", password, sep="\t", flush=True)
+    except OperationalError:
+        connection.close()
+        print("away", flush=True)
 """
 
 
@@ -38,28 +51,33 @@ def database(tmp_path):
     database.remove()
 
 
-def change_until_killed(database):
-    """Change the password again and again until the server dies; gives what was said to have been done."""
+@pytest.fixture
+def changer(database):
+    """A process that changes the password."""
     shell = [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", CHANGER]
     cheap = {"ARGON2_MEMORY_KIB": "8", "ARGON2_TIME_COST": "1"}
     env = os.environ | environment.base(database.cluster.state) | database.cluster.environment() | cheap
-    with subprocess.Popen(
-        shell, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as changer:
-        assert changer.stdout
-        lines = [changer.stdout.readline()]
-        time.sleep(random.uniform(0.05, 0.5))
-        database.cluster.kill()
-        lines += changer.stdout.readlines()
+    with subprocess.Popen(shell, cwd=ROOT, env=env, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as changer:
+        yield changer
+        changer.kill()
+
+
+def change_until_killed(changer, database):
+    """Have the password changed until the server dies; gives what was said to have been done."""
+    print("go", file=changer.stdin, flush=True)
+    lines = [changer.stdout.readline()]
+    time.sleep(random.uniform(0.05, 0.5))
+    database.cluster.kill()
+    lines += takewhile(lambda line: line != "away\n", changer.stdout)
     return [tuple(line.rstrip("\n").split("\t")) for line in lines]
 
 
 @promise("A-56")
-def test_the_old_or_the_new_password_works_and_the_trail_says_which(database):
+def test_the_old_or_the_new_password_works_and_the_trail_says_which(database, changer):
     changed_in_all = 0
     for _kill in range(KILLS):
         database.connection.close()
-        said = change_until_killed(database)
+        said = change_until_killed(changer, database)
         database.resume()
         tried = [password for word, password in said if word == "tried"]
         changed = [password for word, password in said if word == "changed"]

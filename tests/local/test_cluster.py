@@ -13,6 +13,7 @@ import pytest
 from local import binaries, folders, pgbouncer, unprivileged
 from local.cluster import Cluster
 from local.report import Stop
+from tests import clusters
 
 pytestmark = pytest.mark.real
 
@@ -61,6 +62,12 @@ def cluster(place, monkeypatch):
     cluster = Cluster(place, for_tests=True)
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def made(cluster):
+    """The cluster is there already, for what does not hang on how it was made."""
+    clusters.lay(cluster.state)
 
 
 @pytest.fixture
@@ -124,6 +131,7 @@ def test_an_ordinary_user_runs_it_too():
         shutil.rmtree(home)
 
 
+@pytest.mark.usefixtures("made")
 class TestTheDoors:
     def test_are_a_private_socket_and_a_password(self, cluster):
         cluster.start()
@@ -158,6 +166,7 @@ def test_data_of_another_major_version_is_not_touched(cluster, monkeypatch):
         cluster.start()
 
 
+@pytest.mark.usefixtures("made")
 def test_a_number_that_now_belongs_to_a_stranger_does_not_block_the_start(cluster):
     cluster.start()
     cluster.kill()

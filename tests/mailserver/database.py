@@ -18,6 +18,7 @@ from local import environment, folders
 from local.cluster import Cluster
 from local.pgbouncer import Pgbouncer
 from mailboxes.models.app_passwords import draw_token, hash_of
+from tests import clusters
 
 ROOT = Path(__file__).parents[2]
 # The real cost: it is Dovecot that has to bear it.
@@ -62,9 +63,9 @@ class Database:
 
     def create(self) -> None:
         """Make the cluster with the portal's migrations, and the mail servers' way to it."""
+        clusters.lay(self.cluster.state)
         folders.make_runtime(self.cluster.state)
         self.cluster.start()
-        self.manage("migrate", "--verbosity", "0")
         self.bouncer.start()
         self._connect()
         self.tenant = self._new(
