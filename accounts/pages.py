@@ -8,20 +8,24 @@ from django.utils.functional import cached_property
 
 # More than anybody turns over; whoever looks for something further down searches.
 MOST = 5_000
+# Whoever has found more than that adds a word.
+MOST_FOUND = 1_000
 
 
 class BoundedPaginator(Paginator):
-    """Pages of the first `MOST` rows; `more` says whether there are others."""
+    """Pages of the first `most` rows; `more` says whether there are others."""
+
+    most = MOST
 
     @cached_property
     def counted(self) -> int:
         rows = cast("QuerySet[Model]", self.object_list)
-        return rows.order_by().values("pk")[: MOST + 1].count()
+        return rows.order_by().values("pk")[: self.most + 1].count()
 
     @property
     def count(self) -> int:
-        return min(self.counted, MOST)
+        return min(self.counted, self.most)
 
     @property
     def more(self) -> bool:
-        return self.counted > MOST
+        return self.counted > self.most

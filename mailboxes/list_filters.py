@@ -1,10 +1,12 @@
 """How lists are searched, and what those of people and mailboxes can be narrowed to from elsewhere."""
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CredentialState, Factor, ending, rows_in, unchanged
+from accounts.pages import MOST_FOUND
 
 NEARLY_FULL = 80
 
@@ -13,7 +15,15 @@ class SearchedByWords:
     """Mixin for a room whose rows are found by each of the typed words."""
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.with_words(search_term), False
+        """What a page shows has an end; what is done to all that was found, or written into a file, has none."""
+        most = MOST_FOUND + 1 if request.method in ("GET", "HEAD") else None
+        return queryset.with_words(search_term, most), False
+
+    def get_paginator(self, request, *args, **kwargs):
+        pages = super().get_paginator(request, *args, **kwargs)
+        if request.GET.get(SEARCH_VAR, "").strip():
+            pages.most = MOST_FOUND
+        return pages
 
 
 class KindFilter(admin.SimpleListFilter):

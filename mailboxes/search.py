@@ -9,7 +9,6 @@ from django.db.models import BigIntegerField, Func, Q, TextField, Value
 from django.db.models.functions import Concat
 
 from accounts.addresses import display_domain, normalise_domain
-from accounts.pages import MOST
 from accounts.sorting import SortKey
 
 # What no text goes beyond in the database's order, which is by code point.
@@ -38,15 +37,15 @@ def in_addresses(words: list[str]) -> Value:
     return Value([in_address(word) for word in words], ArrayField(TextField()))
 
 
-def mailboxes_with(words: list[str]) -> Found:
-    """Mailboxes that have each of the words in their address or in their person's name."""
+def mailboxes_with(words: list[str], most: int | None = None) -> Found:
+    """Mailboxes, at most so many, that have each of the words in their address or in their person's name."""
     names = Func(*(SortKey(Value(word)) for word in words), template="ARRAY[%(expressions)s]")
-    return Found(in_addresses(words), names, Value(MOST + 1), function="mailboxes_found")
+    return Found(in_addresses(words), names, Value(most), function="mailboxes_found")
 
 
-def aliases_with(words: list[str]) -> Found:
-    """Aliases that have each of the words in their own address or in that of one of their mailboxes."""
-    return Found(in_addresses(words), Value(MOST + 1), function="mailboxes_aliases_found")
+def aliases_with(words: list[str], most: int | None = None) -> Found:
+    """Aliases, at most so many, that have each of the words in their own or in one of their mailboxes' addresses."""
+    return Found(in_addresses(words), Value(most), function="mailboxes_aliases_found")
 
 
 def begins(column: str, text: str) -> Q:

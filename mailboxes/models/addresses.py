@@ -29,8 +29,8 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
             return self
         return self.filter(tenant_id=viewer.tenant_id)
 
-    def with_words(self, text: str):
-        """Those that match each of the words; who can be searched says in `matching` what that is."""
+    def with_words(self, text: str, most: int | None = None):
+        """Those that match each of the words, where they are many at least `most`; `matching` says what that is."""
         return reduce(type(self).matching, words_of(text), self)
 
     def matching(self, word: str):

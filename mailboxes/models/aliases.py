@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from accounts.addresses import split_address, without_tag
 from accounts.models import AuditEvent, Tenant, User
+from accounts.pages import MOST_FOUND
 from accounts.tenant_keys import SameTenantKey, SameTenantOne
 
 from ..search import aliases_with, begins, in_address, words_of
@@ -54,10 +55,10 @@ class AliasQuerySet(TenantScopedQuerySet["Alias"]):
             )
         )
 
-    def with_words(self, text: str):
+    def with_words(self, text: str, most: int | None = None):
         """Those of the shown tenant that have all words in their address or in that of one of their mailboxes."""
         words = words_of(text)
-        return self.filter(pk__in=aliases_with(words)) if words else self
+        return self.filter(pk__in=aliases_with(words, most)) if words else self
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words: what begins with the text, then by their own address."""
@@ -65,7 +66,7 @@ class AliasQuerySet(TenantScopedQuerySet["Alias"]):
         at_top = begins("address__address", typed)
         rows = self.with_targets()
         first = rows.filter(at_top).order_by("address__address").values("pk")[:most]
-        found = first.union(rows.with_words(text).order_by().values("pk"))
+        found = first.union(rows.with_words(text, MOST_FOUND).order_by().values("pk"))
         order = Case(When(at_top, then=0), When(address__address__contains=typed, then=1), default=2)
         return rows.filter(pk__in=found).order_by(order, "address__address")[:most]
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.emails import tell
 from accounts.models import AuditEvent, OutboxMessage, Tenant, User
+from accounts.pages import MOST_FOUND
 from accounts.sorting import SortKey
 from accounts.tenant_keys import SameTenantKey, SameTenantOne
 
@@ -41,10 +42,10 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         rows = self.filter(user__role=User.Role.USER, address__kind=Address.Kind.MAILBOX)
         return rows.select_related("address", "address__domain", "user", "user__tenant")
 
-    def with_words(self, text: str):
+    def with_words(self, text: str, most: int | None = None):
         """Those of the shown tenant that have all words in their address or their person's name."""
         words = words_of(text)
-        return self.filter(pk__in=mailboxes_with(words)) if words else self
+        return self.filter(pk__in=mailboxes_with(words, most)) if words else self
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words: whose address or name begins with the text, then a surname."""
@@ -56,7 +57,7 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         first = rows.filter(at_top).order_by("address__address").values("pk")[:most]
         found = first.union(
             rows.filter(named).order_by("user__sort_key").values("pk")[:most],
-            rows.with_words(text).order_by().values("pk"),
+            rows.with_words(text, MOST_FOUND).order_by().values("pk"),
         )
         order = Case(When(at_top | named, then=0), When(surname, then=1), default=2)
         return rows.filter(pk__in=found).order_by(order, "user__sort_key", "pk")[:most]

@@ -1,14 +1,15 @@
 -- The desk's search for rows that have all of several words. The longest comes first: it is asked of the index, and what
 -- that finds is looked through for the others. Each call is planned for its words: short ones no index serves.
 
--- Where PostgreSQL has both extensions, an infix is found among the tenant's own rows alone.
+-- Where PostgreSQL has both extensions, an infix is found among the tenant's own rows alone. lower() keeps these indexes for
+-- the search: what is stored is lower case, but of a bare column they would offer to find whole addresses, slowly.
 DO $$
 BEGIN
     IF (SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gin')) THEN
         CREATE EXTENSION IF NOT EXISTS btree_gin;
         DROP INDEX mailboxes_address_infix, accounts_user_infix;
-        CREATE INDEX mailboxes_address_infix ON mailboxes_address USING gin (tenant_id, (address::text) gin_trgm_ops);
-        CREATE INDEX accounts_user_infix ON accounts_user USING gin (tenant_id, (sort_key::text) gin_trgm_ops);
+        CREATE INDEX mailboxes_address_infix ON mailboxes_address USING gin (tenant_id, lower(address) gin_trgm_ops);
+        CREATE INDEX accounts_user_infix ON accounts_user USING gin (tenant_id, lower(sort_key) gin_trgm_ops);
     END IF;
 END
 $$;
@@ -37,7 +38,7 @@ BEGIN
     SELECT m.id FROM accounts_user u
     JOIN mailboxes_mailbox m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
     JOIN mailboxes_address a ON a.tenant_id = m.tenant_id AND a.id = m.address_id
-    WHERE u.tenant_id = shown AND u.sort_key::text LIKE longest_of_name AND NOT EXISTS (
+    WHERE u.tenant_id = shown AND lower(u.sort_key) LIKE longest_of_name AND NOT EXISTS (
         SELECT FROM unnest(addresses, names) AS word (of_address, of_name)
         WHERE NOT (a.address LIKE word.of_address OR u.sort_key LIKE word.of_name)
     )
@@ -45,7 +46,7 @@ BEGIN
     SELECT m.id FROM mailboxes_address a
     JOIN mailboxes_mailbox m ON m.tenant_id = a.tenant_id AND m.address_id = a.id
     JOIN accounts_user u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
-    WHERE a.tenant_id = shown AND a.address::text LIKE longest_of_address AND u.sort_key NOT LIKE longest_of_name AND NOT EXISTS (
+    WHERE a.tenant_id = shown AND lower(a.address) LIKE longest_of_address AND u.sort_key NOT LIKE longest_of_name AND NOT EXISTS (
         SELECT FROM unnest(addresses, names) AS word (of_address, of_name)
         WHERE NOT (a.address LIKE word.of_address OR u.sort_key LIKE word.of_name)
     )
@@ -74,10 +75,10 @@ BEGIN
         JOIN mailboxes_aliastarget lead ON lead.tenant_id = m.tenant_id AND lead.mailbox_id = m.id
         WHERE a.tenant_id = shown
     ), first AS NOT MATERIALIZED (
-        SELECT c.id, c.address FROM candidate c WHERE c.address::text LIKE longest
+        SELECT c.id, c.address FROM candidate c WHERE lower(c.address) LIKE longest
         UNION ALL
         SELECT c.id, c.address FROM candidate c
-        WHERE c.address NOT LIKE longest AND c.id IN (SELECT led.alias_id FROM led WHERE led.address::text LIKE longest)
+        WHERE c.address NOT LIKE longest AND c.id IN (SELECT led.alias_id FROM led WHERE lower(led.address) LIKE longest)
     )
     SELECT f.id FROM first f
     WHERE NOT EXISTS (

@@ -5,8 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Tenant
-from mailboxes import search
-from mailboxes.models import Alias, Domain
+from mailboxes.models import Alias, Domain, mailboxes
 from tests.cast import CANARY, make_mailbox
 from tests.client import Client
 from tests.marks import thorough
@@ -129,7 +128,7 @@ class TestTheOrder:
         assert found(desk, "muster.")["Domains"] == ["muster.example", "a-muster.example"]
 
     def test_knows_what_begins_so_among_more_than_are_looked_through(self, desk, many, monkeypatch):
-        monkeypatch.setattr(search, "MOST", 1)
+        monkeypatch.setattr(mailboxes, "MOST_FOUND", 1)
         assert found(desk, "musterdom")["Postfächer"][0] == "musterdom@musterdomain.de"
         for number in (0, 21):
             assert found(desk, f"Name {number:02}")["Postfächer"] == [f"box{number:02}@musterdomain.de"]

@@ -2,12 +2,14 @@
 
 import pytest
 
-from accounts import pages
 from accounts.models import Tenant
+from accounts.pages import BoundedPaginator
 from accounts.wall import NOBODY, showing
+from mailboxes import list_filters
 from mailboxes.mailbox_admin import MailboxDesk
 from mailboxes.models import Alias, Domain, Mailbox
 from tests.cast import CANARY, make_mailbox
+from tests.client import body
 from tests.marks import thorough
 from tests.promises import promise
 
@@ -59,6 +61,20 @@ def test_never_finds_another_tenants(desk, path):
         assert found(desk, word, path) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "addresses"),
+    [
+        ("o z", ["oe.100@müller.example"]),
+        ("weiß 1", ["oe.100@müller.example"]),
+        ("@ 1 öz ler", ["oe.100@müller.example"]),
+        ("max 1", []),
+        ("m e", ["max.mustermann@musterdomain.de", "oe.100@müller.example"]),
+    ],
+)
+def test_finds_what_has_each_word_however_short(desk, umlauts, words, addresses):
+    assert found(desk, words) == addresses
+
+
 def test_finds_aliases_by_their_own_and_their_mailboxs_address(desk, cast):
     for word in ("info@", "nfo", "mustermann"):
         assert found(desk, word, ALIASES) == [str(cast.alias)]
@@ -74,7 +90,8 @@ def test_finds_nothing_for_nobody(cast):
 class TestALongList:
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch):
-        monkeypatch.setattr(pages, "MOST", 2)
+        monkeypatch.setattr(BoundedPaginator, "most", 2)
+        monkeypatch.setattr(list_filters, "MOST_FOUND", 2)
         monkeypatch.setattr(MailboxDesk, "list_per_page", 1)
 
     def test_is_counted_no_further_than_anybody_reads(self, desk, cast):
@@ -87,6 +104,15 @@ class TestALongList:
         assert "Die ersten 2 Postfächer" in page and "Suche" in page
         assert len(desk.get(f"{MAILBOXES}?p=2").context["cl"].result_list) == 1
         assert desk.get(f"{MAILBOXES}?p=3").status_code == 302
+
+    def test_of_what_was_found_shows_no_more_than_anybody_reads_but_exports_all(self, desk, cast):
+        Tenant.objects.filter(pk=cast.tenant.pk).update(max_mailboxes=50)
+        for number in range(3):
+            make_mailbox(cast.domain, f"box{number}", password=None)
+        page = desk.get(MAILBOXES, {"q": "box musterdomain"}).content.decode()
+        assert "Die ersten 2 Postfächer" in page
+        table = body(desk.post(f"{MAILBOXES}export/?q=box+musterdomain")).decode()
+        assert all(f"box{number}@musterdomain.de" in table for number in range(3))
 
     def test_still_finds_what_is_searched_for(self, desk, cast):
         make_mailbox(cast.domain, "zacharias", name="Z", password=None)
