@@ -16,6 +16,8 @@ from bench.servers import Server
 
 # What each page is to be answered in, at the 95th percentile, by a server that has nothing else to do.
 REACH = 0.150
+# Of the page that is no list: it counts every person and every mailbox's use anew.
+OVERVIEW, COUNTED = "start page", 0.500
 WARM = 3
 OF_A_TENANT = 500
 # As far as the desk's lists are turned over.
@@ -40,7 +42,7 @@ PAGES = {
     "audit trail, one object": ("/desk/accounts/auditevent/?q=post{number}%40", b"changelist"),
     "search": ("/desk/suche/?q=post{number}", NAMED),
     "search, part of a name": ("/desk/suche/?q=chmidt+{digit}", NAMED),
-    "start page": ("/desk/", b"chart"),
+    OVERVIEW: ("/desk/", b"chart"),
 }
 
 
@@ -129,8 +131,8 @@ def timed(port: int, message: bytes, expected: bytes) -> float:
 
 
 def row(name: str, seconds: list[float]) -> Row:
-    late = statistics.quantiles(seconds, n=20)[-1]
+    late, reach = statistics.quantiles(seconds, n=20)[-1], COUNTED if name == OVERVIEW else REACH
     measured = (
         f"median {statistics.median(seconds) * 1000:.0f} ms, most {max(seconds) * 1000:.0f} ms, {len(seconds)} times"
     )
-    return Row(name, f"≤ {REACH * 1000:.0f} ms", f"{late * 1000:.0f} ms", late <= REACH, measured)
+    return Row(name, f"≤ {reach * 1000:.0f} ms", f"{late * 1000:.0f} ms", late <= reach, measured)
