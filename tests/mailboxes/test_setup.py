@@ -8,6 +8,7 @@ import pytest
 from django.core import signing
 from django.utils import timezone
 
+from accounts.models import User
 from mailboxes import mobileconfig
 from mailboxes.dnsrecords import setup_records
 from mailboxes.models import ServerAddress
@@ -46,6 +47,13 @@ class TestTheStartPage:
         page = portal.get("/").content.decode()
         for part in ("Thunderbird", "Outlook", "Apple Mail", "Android", 'src="/einrichtung/telefon.svg"', PROFILE):
             assert part in page
+
+    @pytest.mark.parametrize("opens", [True, False])
+    def test_asks_for_the_password_that_opens_mail(self, portal, cast, opens):
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=opens)
+        page = portal.get("/").content.decode()
+        assert ("Das Passwort ist dasselbe wie hier." in page) == opens
+        assert ("Das Passwort ist das App-Passwort dieses Geräts." in page) != opens
 
 
 @committed
