@@ -148,6 +148,14 @@ class ForwardDesk(ForwardRoom):
     def save_model(self, request, obj, form, change):
         """The form's verb has written it."""
 
+    def response_add(self, request, obj, post_url_continue=None):
+        """Not as done where the owner of the address is asked first."""
+        if self.get_queryset(request).get(pk=obj.pk).state != Forward.State.UNCONFIRMED:
+            return super().response_add(request, obj, post_url_continue)
+        text = _("The forward to %s is requested. Nothing is sent on before the address's owner has agreed.") % obj
+        self.message_user(request, text, messages.WARNING)
+        return redirect(self.url("changelist"))
+
     def delete_model(self, request, obj):
         obj.end(by=request.user)
 
