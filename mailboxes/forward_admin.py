@@ -218,6 +218,7 @@ class OutsideForwardDesk(ForwardRoom):
     viewers = (DVB, DSB)
     nothing_yet = _("Nothing leaves the house: no forward leads to an address outside your domains.")
     export_name = _("What leaves our house")
+    rows_called = _("forwards")
     fields = (
         *("target_shown", "mailbox_shown", "name", "state_text", "valid_from", "valid_until", "copy"),
         *("created_at", "approved_at", "confirmed_at"),
