@@ -237,11 +237,15 @@ class OutsideForwardAdmin(OutsideForwardDesk):
 
     viewers = (STAFF,)
     nothing_yet = _("Nothing leaves any house: no forward leads to an address outside its customer's domains.")
-    list_display = (*OutsideForwardDesk.list_display, "tenant")
-    fields = ("tenant", *OutsideForwardDesk.fields)
+    list_display = (*OutsideForwardDesk.list_display, "customer")
+    fields = ("customer", *OutsideForwardDesk.fields)
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant")
 
     def exported(self):
-        return {gettext("Customer"): lambda row: str(row.tenant)} | super().exported()
+        return {gettext("Customer"): self.customer} | super().exported()
+
+    @admin.display(description=_("tenant"), ordering="tenant__name")
+    def customer(self, obj):
+        return str(obj.tenant)
