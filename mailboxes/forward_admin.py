@@ -218,6 +218,7 @@ class OutsideForwardDesk(ForwardRoom):
     viewers = (DVB, DSB)
     nothing_yet = _("Nothing leaves the house: no forward leads to an address outside your domains.")
     export_name = _("What leaves our house")
+    change_form_template = "admin/outside_forward_change_form.html"
     rows_called = _("forwards")
     fields = (
         *("target_shown", "mailbox_shown", "name", "state_text", "valid_from", "valid_until", "copy"),
@@ -226,6 +227,13 @@ class OutsideForwardDesk(ForwardRoom):
 
     def get_queryset(self, request):
         return super().get_queryset(request).outside()
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        """With the way to the decision, for who may decide."""
+        if obj.state == Forward.State.UNAPPROVED and self.admin_site.is_registered(Forward):
+            room = self.admin_site.get_model_admin(Forward)
+            context["decide"] = room.has_change_permission(request) and room.url("decide", obj.pk)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
         title = {"title": _("What leaves our house?")}
