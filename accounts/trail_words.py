@@ -95,7 +95,7 @@ def named(object_type: str, key: str) -> tuple[str, dict]:
     field = field_of(apps.get_model(object_type), key) or field_of(User, key)
     if key not in LABELS and field is None:
         return "", {}
-    label = LABELS.get(key) or getattr(field, "verbose_name", key)
+    label = LABELS[key] if key in LABELS else getattr(field, "verbose_name", key)
     return str(label), CHOICES.get(key, {}) | choices_of(field)
 
 

@@ -50,8 +50,8 @@ def read_table(data: bytes) -> Table:
     if data.startswith(WORKBOOKS):
         raise ValidationError(
             _(
-                "This is an Excel or LibreOffice workbook, not a CSV file. Open it there, choose “Save as” and the file "
-                "type “CSV UTF-8” (LibreOffice: “Text CSV”), and upload the file that you get."
+                "This is an Excel or LibreOffice workbook, not a CSV file. Open it there, choose “Save as” and the "
+                "file type “CSV UTF-8” (LibreOffice: “Text CSV”), and upload the file that you get."
             )
         )
     if len(data) > MOST_BYTES:
