@@ -133,6 +133,9 @@ class TestThePhonesPage:
         page = client.get(phone(token)).content.decode()
         assert "max.mustermann@musterdomain.de" in page and "mail.hoster.example" in page and CANARY not in page
         assert client.get(phone(token, "apple.mobileconfig")).content == portal.get(PROFILE).content
+        assert "App-Passwort" not in page
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=False)
+        assert client.get(phone(token)).content.decode().count("App-Passwort") == 2
 
     def test_expires_with_a_page_that_says_what_to_do(self, client, cast, time_machine):
         token = signing.dumps(cast.mailbox.pk, salt=PHONE)
