@@ -80,6 +80,8 @@ class ScopedAdmin(admin.ModelAdmin):
     removers: tuple[str, ...] = ()
     # What would be in the list, and how the first one gets there.
     nothing_yet = ""
+    # What its rows are called where the list itself is called otherwise.
+    rows_called = ""
     # As browsers offer it: their own calendar.
     formfield_overrides = {models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")}}
     actions = None
@@ -352,6 +354,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 class AuditEventAdmin(Exported, ScopedAdmin):
     export_name = _("audit trail")
+    rows_called = _("entries")
     nothing_yet = _("Nothing has been put on record yet.")
     viewers = (User.Role.STAFF, User.Role.DVB, User.Role.DSB)
     list_display = ("time", "who", "deed", "object_label", "changes")

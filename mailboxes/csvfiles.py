@@ -14,6 +14,8 @@ MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_ALIASES = 40_000
 SEPARATORS = ";,\t"
+# How .xlsx and .ods begin, which are ZIP files, and .xls, which is an OLE one.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 # How each column may be called, without case, spaces and signs.
 NAMES = {
@@ -45,6 +47,13 @@ class Table:
 
 def read_table(data: bytes) -> Table:
     """The rows of an uploaded file; ValidationError says what is wrong with the file as a whole."""
+    if data.startswith(WORKBOOKS):
+        raise ValidationError(
+            _(
+                "This is an Excel or LibreOffice workbook, not a CSV file. Open it there, choose “Save as” and the "
+                "file type “CSV UTF-8” (LibreOffice: “Text CSV”), and upload the file that you get."
+            )
+        )
     if len(data) > MOST_BYTES:
         raise ValidationError(
             _("The file is larger than %(limit)s MB. Split it."), params={"limit": MOST_BYTES // 1024**2}

@@ -1,13 +1,21 @@
+from contextlib import contextmanager
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import display_address, normalise_address, normalise_domain, normalise_local_part
+from accounts.addresses import (
+    MAX_ADDRESS,
+    display_address,
+    normalise_address,
+    normalise_domain,
+    normalise_local_part,
+)
 from accounts.models import IdentityCheck, User
 from accounts.names import validate_name
 
-from .models import Alias, AppPassword, Domain, Mailbox, Membership
+from .models import Alias, AppPassword, Domain, LimitReached, Mailbox, Membership
 from .networks import normalise_network
 
 
@@ -41,7 +49,20 @@ class LocalPartField(forms.CharField):
 
     def clean(self, value):
         value = super().clean(value)
+        if "@" in value:
+            raise ValidationError(_("Enter only what stands before the @, without the @ and the domain."), code="at")
         return normalise_local_part(value) if value else value
+
+
+@contextmanager
+def naming(address: str):
+    """Have each fault that is found say which one of several addresses it is about; a full contract is about none."""
+    try:
+        yield
+    except LimitReached:
+        raise
+    except ValidationError as error:
+        raise ValidationError([f"{address}: {message}" for message in error.messages]) from error
 
 
 class AliasLinesField(forms.CharField):
@@ -55,7 +76,8 @@ class AliasLinesField(forms.CharField):
 
     def parse(self, line):
         local_part, _at, domain = line.partition("@")
-        return normalise_local_part(local_part), normalise_domain(domain) if domain else ""
+        with naming(line[:MAX_ADDRESS]):
+            return normalise_local_part(local_part), normalise_domain(domain) if domain else ""
 
 
 class PeopleField(forms.CharField):
@@ -144,7 +166,8 @@ class MailboxCreateForm(ViewerForm):
             other = Domain.objects.visible_to(self.viewer).filter(name=name).first() if name else domain
             if other is None:
                 raise ValidationError(_("“%(name)s” is none of your domains."), params={"name": name})
-            Alias.objects.open_alias(domain=other, local_part=local_part, mailbox=mailbox, by=self.viewer)
+            with naming(f"{local_part}@{other}"):
+                Alias.objects.open_alias(domain=other, local_part=local_part, mailbox=mailbox, by=self.viewer)
         return mailbox
 
 

@@ -148,6 +148,14 @@ class ForwardDesk(ForwardRoom):
     def save_model(self, request, obj, form, change):
         """The form's verb has written it."""
 
+    def response_add(self, request, obj, post_url_continue=None):
+        """Not as done where the owner of the address is asked first."""
+        if self.get_queryset(request).get(pk=obj.pk).state != Forward.State.UNCONFIRMED:
+            return super().response_add(request, obj, post_url_continue)
+        text = _("The forward to %s is requested. Nothing is sent on before the address's owner has agreed.") % obj
+        self.message_user(request, text, messages.WARNING)
+        return redirect(self.url("changelist"))
+
     def delete_model(self, request, obj):
         obj.end(by=request.user)
 
@@ -210,6 +218,8 @@ class OutsideForwardDesk(ForwardRoom):
     viewers = (DVB, DSB)
     nothing_yet = _("Nothing leaves the house: no forward leads to an address outside your domains.")
     export_name = _("What leaves our house")
+    change_form_template = "admin/outside_forward_change_form.html"
+    rows_called = _("forwards")
     fields = (
         *("target_shown", "mailbox_shown", "name", "state_text", "valid_from", "valid_until", "copy"),
         *("created_at", "approved_at", "confirmed_at"),
@@ -217,6 +227,13 @@ class OutsideForwardDesk(ForwardRoom):
 
     def get_queryset(self, request):
         return super().get_queryset(request).outside()
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        """With the way to the decision, for who may decide."""
+        if obj.state == Forward.State.UNAPPROVED and self.admin_site.is_registered(Forward):
+            room = self.admin_site.get_model_admin(Forward)
+            context["decide"] = room.has_change_permission(request) and room.url("decide", obj.pk)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
         title = {"title": _("What leaves our house?")}
@@ -228,11 +245,15 @@ class OutsideForwardAdmin(OutsideForwardDesk):
 
     viewers = (STAFF,)
     nothing_yet = _("Nothing leaves any house: no forward leads to an address outside its customer's domains.")
-    list_display = (*OutsideForwardDesk.list_display, "tenant")
-    fields = ("tenant", *OutsideForwardDesk.fields)
+    list_display = (*OutsideForwardDesk.list_display, "customer")
+    fields = ("customer", *OutsideForwardDesk.fields)
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant")
 
     def exported(self):
-        return {gettext("Customer"): lambda row: str(row.tenant)} | super().exported()
+        return {gettext("Customer"): self.customer} | super().exported()
+
+    @admin.display(description=_("tenant"), ordering="tenant__name")
+    def customer(self, obj):
+        return str(obj.tenant)

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import fresh_login_required, role_required, secret_link
@@ -16,6 +17,14 @@ from .models import Forward, ForwardRefusal, Mailbox
 from .views import own_mailbox
 
 PAGE = ["GET", "HEAD", "POST"]
+WAITING = {
+    Forward.State.UNAPPROVED: gettext_lazy(
+        "The forward to %s is requested. Nothing is sent on before your mail administrator (DVB) has approved it."
+    ),
+    Forward.State.UNCONFIRMED: gettext_lazy(
+        "The forward to %s is requested. Nothing is sent on before the address's owner has followed the link we mail."
+    ),
+}
 SWITCH = {"on": True, "off": False}
 
 
@@ -42,15 +51,21 @@ def forwards(request):
     return render(request, "mailboxes/forwards.html", context)
 
 
+def tell_start(request, forward):
+    """That a new forward is set up, or who has to agree before anything is sent on."""
+    if text := WAITING.get(own_forward(request, forward.public_id).state):
+        messages.warning(request, text % forward)
+    else:
+        messages.success(request, _("The forward to %s is set up. We have sent you an e-mail about it.") % forward)
+
+
 @own_page
 def forward_new(request):
     mailbox = own_mailbox(request, Mailbox.objects.select_related("tenant"))
     bound = request.method == "POST"
     form = ForwardNewForm(request.POST if bound else None, mailbox=mailbox, viewer=request.user)
     if bound and form.is_valid():
-        messages.success(
-            request, _("The forward to %s is set up. We have sent you an e-mail about it.") % form.forward
-        )
+        tell_start(request, form.forward)
         return redirect("forwards")
     context = {"form": form, "mailbox": mailbox, "rule": mailbox.tenant.forwards_outside}
     return render(request, "mailboxes/forward_new.html", context, status=422 if bound else 200)

@@ -1,7 +1,7 @@
 """Imports on the desk: a file is uploaded and looked through, somebody decides, and the page follows the worker."""
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.shortcuts import redirect, render
@@ -66,9 +66,13 @@ class ImportDesk(ScopedAdmin):
         "Nothing is being imported. A CSV file makes many mailboxes at once: you upload it here and see what is in it "
         "before anything happens."
     )
-    list_display = ("name", "uploaded_at", "state", "rows_made")
+    list_display = ("name", "uploaded_at", "state", "made")
     add_form_template = "admin/import_add_form.html"
     fields = ("file",)
+
+    @admin.display(description=_("imported"), ordering="rows_made")
+    def made(self, obj):
+        return obj.rows_made
 
     def get_urls(self):
         own = [

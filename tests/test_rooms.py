@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils.functional import Promise
 from django.utils.html import strip_tags
 
 from accounts.admin import ScopedAdmin
@@ -62,6 +63,22 @@ class TestTheWay:
     def test_to_a_deletion_leads_back_to_the_object(self, cast):
         page = logged_in(cast.dvb).get(f"/desk/mailboxes/alias/{cast.alias.pk}/delete/")
         assert said(page, WAY) == f"Start › Alias-Adressen › {cast.alias} › Löschen"
+
+
+@pytest.mark.parametrize("site", [desk, staff])
+def test_each_column_has_a_heading_that_somebody_wrote(site):
+    """None that Django made from a field's or method's English name."""
+    for room in site._registry.values():
+        fields = {field.name: field.verbose_name for field in room.opts.fields}
+        for column in room.list_display:
+            heading = fields.get(column) or getattr(getattr(room, column, None), "short_description", "")
+            assert column == "__str__" or isinstance(heading, Promise), (room, column)
+
+
+def test_a_filter_is_headed_by_what_it_looks_at(cast):
+    page = logged_in(cast.dvb).get(MAILBOXES).content.decode()
+    headings = [" ".join(each.split()) for each in re.findall(r"<summary>(.*?)</summary>", page, re.DOTALL)]
+    assert "Zweiter Faktor" in headings and "Speicherplatz" in headings
 
 
 def test_the_search_of_a_list_has_a_name_in_the_readers_language(cast):

@@ -112,6 +112,14 @@ class TestLaterChanges:
         assert client.cookies["ksc"].value != key
         assert client.get("/").status_code == 200
 
+    @pytest.mark.parametrize("opens", [True, False])
+    def test_are_to_be_entered_only_in_mail_programs_that_they_open(self, client, cast, opens):
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=opens)
+        client.force_login(cast.user)
+        page = client.get("/passwort/geaendert/").content.decode()
+        assert ("Tragen Sie das neue Passwort in jedem Mailprogramm" in page) == opens
+        assert ("Tragen Sie es nicht in Mailprogramme ein" in page) != opens
+
     def test_end_open_mail_sessions_and_are_written_down(self, client, cast, log_in):
         log_in(client, cast.user)
         OutboxMessage.objects.all().delete()

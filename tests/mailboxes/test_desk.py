@@ -82,6 +82,18 @@ class TestANewMailbox:
         after = (Mailbox.objects.count(), Address.objects.count(), User.objects.count(), AuditEvent.objects.count())
         assert after == before
 
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"aliases": "nina\ninfo\nteam"}, "info@musterdomain.de: "),
+            ({"aliases": "nina\na..b\nteam"}, "a..b: "),
+            ({"local_part": "nina.neu@musterdomain.de"}, "Geben Sie nur ein, was vor dem @ steht"),
+        ],
+    )
+    def test_says_which_address_is_at_fault(self, desk, cast, changed, said):
+        page = desk.post(ADD, form(cast, **changed)).content.decode()
+        assert said in page and "nina@musterdomain.de: " not in page
+
     @promise("A-04")
     @promise("A-43")
     def test_cannot_be_made_in_another_tenants_domain(self, desk, cast):

@@ -156,6 +156,15 @@ class TestANewOne:
         Domain.objects.open_domain(tenant=cast.tenant, name="zweit.example", by=None).stand_for(cast.domain, by=None)
         assert opened(erika if "info" in target else cast.mailbox, target).state == "active"
 
+    @pytest.mark.parametrize(
+        ("rule", "waits_for"), [("approval", "has approved"), ("warning", "has followed the link")]
+    )
+    def test_out_of_the_house_is_not_told_as_done(self, portal, rule, waits_for):
+        Tenant.objects.update(forwards_outside=rule)
+        portal.post(NEW, {"target": OUTSIDE, "knows": "on"})
+        page = portal.get(LIST).content.decode()
+        assert f"The forward to {OUTSIDE} is requested." in page and waits_for in page and "is set up" not in page
+
     @promise("A-46")
     @pytest.mark.parametrize(
         "target",

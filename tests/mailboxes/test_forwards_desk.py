@@ -222,6 +222,14 @@ class TestWhatLeavesTheHouse:
             assert client.post(f"{REPORT}{asked.pk}/delete/", {"post": "yes"}).status_code == 403
         assert seen_by(cast.user).get(REPORT).status_code == 403
 
+    def test_leads_whoever_may_decide_to_what_waits(self, cast, erika, asked):
+        old = agreed(erika, "fern@example.net")
+        for person, waiting, leads in ((cast.dvb, asked, True), (cast.dvb, old, False), (cast.dsb, asked, False)):
+            shown = seen_by(person).get(f"{REPORT}{waiting.pk}/change/").content.decode()
+            assert (f'href="{page(waiting, "decide")}"' in shown) == leads
+        shown = seen_by(cast.staff).get(f"/staff/mailboxes/outsideforward/{asked.pk}/change/").content.decode()
+        assert "/decide/" not in shown and cast.tenant.name in shown
+
     def test_is_counted_on_the_desks_first_page(self, cast, erika, desk, asked):
         agreed(erika, "fern@example.net")
         agreed(cast.other_mailbox, "fern@example.net")

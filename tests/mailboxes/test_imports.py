@@ -102,6 +102,11 @@ class TestAFile:
         assert len(response.context["adminform"].form.errors) == 1
         assert not Import.objects.exists()
 
+    @pytest.mark.parametrize("data", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+    def test_that_is_a_workbook_is_told_from_a_table_without_a_head(self, desk, data):
+        page = upload(desk, data=data, name="postfächer.xlsx").content.decode()
+        assert "keine CSV-Datei" in page and "Spalten nennen" not in page
+
     def test_names_the_columns_that_mean_nothing(self, desk):
         upload(desk, "nina@musterdomain.de;Nina;geheim", head="E-Mail;Name;Passwort")
         assert "Passwort" in desk.get(f"{ROOM}{Import.objects.get().pk}/change/").content.decode()

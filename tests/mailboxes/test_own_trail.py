@@ -1,6 +1,9 @@
 """Wer war an meinem Postfach: the person's own page, and the trail on the desk in words."""
 
+import re
+
 import pytest
+from django.utils import translation
 
 from accounts.models import AuditEvent, AuditNetwork
 from accounts.trail_words import details
@@ -115,6 +118,35 @@ class TestTheDesk:
         assert ";erstellt;" not in made
         event = AuditEvent.objects.latest("pk")
         assert (event.actor, event.tenant, event.new) == (getattr(cast, who), cast.tenant, {"rows": 1})
+
+    def test_counts_entries(self, desk):
+        listed = desk.get("/desk/accounts/auditevent/").content.decode()
+        assert re.search(r"\d Einträge\s", listed)
+
+
+@pytest.mark.parametrize(
+    ("about", "kept", "said"),
+    [
+        ("mailbox", {"state": "waiting"}, "Stand: wartet auf Freigabe oder Zustimmung"),
+        ("mailbox", {"outcome": "refused"}, "Ergebnis: vom DVB abgelehnt"),
+        ("mailbox", {"keeps_copy": True}, "Kopie im Postfach behalten: ja"),
+        ("user", {"kind": "totp"}, "Art: Authenticator-App"),
+        ("user", {"valid_until": "2026-12-31"}, "Stellvertretung bis: 31.12.2026"),
+        ("user", {"support_until": "2026-12-31 18:05"}, "bis: 31.12.2026 18:05"),
+        ("user", {"name": "2026-99-99"}, "Name: 2026-99-99"),
+    ],
+)
+def test_a_value_is_told_as_its_page_tells_it(cast, about, kept, said):
+    [told] = details(AuditEvent(object_type=getattr(cast, about)._meta.label_lower, old={}, new=kept))
+    with translation.override("de"):
+        assert str(told) == said
+
+
+def test_an_app_password_is_told_by_names(cast):
+    make_app_password(cast.mailbox, "Handy")
+    event = AuditEvent.objects.get(object_type="mailboxes.apppassword")
+    with translation.override("de"):
+        assert "erlaubt für: IMAP (Empfangen), SMTP (Senden)" in [str(each) for each in details(event)]
 
 
 def test_each_event_of_the_cast_can_be_told(cast):

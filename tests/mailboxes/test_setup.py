@@ -8,6 +8,7 @@ import pytest
 from django.core import signing
 from django.utils import timezone
 
+from accounts.models import User
 from mailboxes import mobileconfig
 from mailboxes.dnsrecords import setup_records
 from mailboxes.models import ServerAddress
@@ -46,6 +47,13 @@ class TestTheStartPage:
         page = portal.get("/").content.decode()
         for part in ("Thunderbird", "Outlook", "Apple Mail", "Android", 'src="/einrichtung/telefon.svg"', PROFILE):
             assert part in page
+
+    @pytest.mark.parametrize("opens", [True, False])
+    def test_asks_for_the_password_that_opens_mail(self, portal, cast, opens):
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=opens)
+        page = portal.get("/").content.decode()
+        assert ("Das Passwort ist dasselbe wie hier." in page) == opens
+        assert ("Das Passwort ist das App-Passwort dieses Geräts." in page) != opens
 
 
 @committed
@@ -125,6 +133,9 @@ class TestThePhonesPage:
         page = client.get(phone(token)).content.decode()
         assert "max.mustermann@musterdomain.de" in page and "mail.hoster.example" in page and CANARY not in page
         assert client.get(phone(token, "apple.mobileconfig")).content == portal.get(PROFILE).content
+        assert "App-Passwort" not in page
+        User.objects.filter(pk=cast.user.pk).update(mail_password_enabled=False)
+        assert client.get(phone(token)).content.decode().count("App-Passwort") == 2
 
     def test_expires_with_a_page_that_says_what_to_do(self, client, cast, time_machine):
         token = signing.dumps(cast.mailbox.pk, salt=PHONE)
