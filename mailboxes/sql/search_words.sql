@@ -1,14 +1,19 @@
 -- The desk's search for rows that have all of several words. The longest comes first: it is asked of the index, and what
 -- that finds is looked through for the others. Each call is planned for its words: short ones no index serves.
 
--- Where PostgreSQL has both extensions, an infix is found among the tenant's own rows alone.
+-- Where PostgreSQL has both extensions, an infix is found among the tenant's own rows alone. The index of before goes once
+-- the new one is there, since from then on nobody reads the table until all of this is done.
 DO $$
 BEGIN
     IF (SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gin')) THEN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
         CREATE EXTENSION IF NOT EXISTS btree_gin;
-        DROP INDEX mailboxes_address_infix, accounts_user_infix;
-        CREATE INDEX mailboxes_address_infix ON mailboxes_address USING gin (tenant_id, (address::text) gin_trgm_ops);
-        CREATE INDEX accounts_user_infix ON accounts_user USING gin (tenant_id, (sort_key::text) gin_trgm_ops);
+        CREATE INDEX new_address_infix ON mailboxes_address USING gin (tenant_id, (address::text) gin_trgm_ops);
+        CREATE INDEX new_user_infix ON accounts_user USING gin (tenant_id, (sort_key::text) gin_trgm_ops);
+        -- There is none where one of the extensions has come since.
+        DROP INDEX IF EXISTS mailboxes_address_infix, accounts_user_infix;
+        ALTER INDEX new_address_infix RENAME TO mailboxes_address_infix;
+        ALTER INDEX new_user_infix RENAME TO accounts_user_infix;
     END IF;
 END
 $$;
