@@ -40,7 +40,7 @@ NO_SCRIPTS = f"""
 DROP VIEW mail.sieve_policies, mail.sieve_marks, mail.sieve_notices;
 DROP FUNCTION mail.sieve_script_at(bigint, text), mail.sieve_test(text, text[], text[], text[]);
 {BEFORE}
-DROP FUNCTION filters_listed(bigint, bigint, bigint);
+DROP FUNCTION mail.of_nobody(), filters_listed(bigint, bigint, bigint);
 """
 
 

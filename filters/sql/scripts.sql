@@ -181,12 +181,21 @@ COMMENT ON VIEW mail.sieve_scripts IS
 COMMENT ON COLUMN mail.sieve_scripts.script_id IS
     'Name and MD5 of the script: Dovecot compiles it anew when this changes.';
 
+CREATE FUNCTION mail.of_nobody() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN mail.named('');
+END
+$$;
+COMMENT ON FUNCTION mail.of_nobody IS
+    'The error of mail.named, as a column of the rows that stand in the dicts'' views for an empty name: without them a script that could not be asked for would be one that is not there, and mail would go past lists and forwards.';
+
 CREATE VIEW mail.sieve_policies AS
 SELECT a.address::text AS username, 'policy.' || md5(written.script) AS script_id, md5(written.script) AS digest,
     written.script
 FROM mailboxes_address a
 CROSS JOIN LATERAL mail.sieve_script_at(a.id, 'policy') AS written (script)
-WHERE a.retired_at IS NULL AND written.script IS NOT NULL;
+WHERE a.retired_at IS NULL AND written.script IS NOT NULL
+UNION ALL SELECT '', mail.of_nobody(), mail.of_nobody(), mail.of_nobody();
 COMMENT ON VIEW mail.sieve_policies IS
     'Pigeonhole''s dict of the scripts named policy, each written at the look-up. Ask by username.';
 COMMENT ON COLUMN mail.sieve_policies.username IS 'Login name: the mailbox''s address.';
@@ -199,7 +208,8 @@ SELECT a.address::text AS username, 'mark.' || md5(written.script) AS script_id,
     written.script
 FROM mailboxes_address a
 CROSS JOIN LATERAL mail.sieve_script_at(a.id, 'mark') AS written (script)
-WHERE a.retired_at IS NULL AND written.script IS NOT NULL;
+WHERE a.retired_at IS NULL AND written.script IS NOT NULL
+UNION ALL SELECT '', mail.of_nobody(), mail.of_nobody(), mail.of_nobody();
 COMMENT ON VIEW mail.sieve_marks IS
     'Pigeonhole''s dict of the scripts named mark, each written at the look-up. Ask by username.';
 COMMENT ON COLUMN mail.sieve_marks.username IS 'Login name: the mailbox''s address.';
@@ -212,7 +222,8 @@ SELECT a.address::text AS username, 'notice.' || md5(written.script) AS script_i
     written.script
 FROM mailboxes_address a
 CROSS JOIN LATERAL mail.sieve_script_at(a.id, 'notice') AS written (script)
-WHERE a.retired_at IS NULL AND written.script IS NOT NULL;
+WHERE a.retired_at IS NULL AND written.script IS NOT NULL
+UNION ALL SELECT '', mail.of_nobody(), mail.of_nobody(), mail.of_nobody();
 COMMENT ON VIEW mail.sieve_notices IS
     'Pigeonhole''s dict of the scripts named notice, each written at the look-up. Ask by username.';
 COMMENT ON COLUMN mail.sieve_notices.username IS 'Login name: the mailbox''s address.';
@@ -222,7 +233,15 @@ COMMENT ON COLUMN mail.sieve_notices.script IS 'The script.';
 
 ALTER FUNCTION mail.filters_of(text) SET plan_cache_mode = force_generic_plan;
 
+CREATE OR REPLACE VIEW mail.sieve_senders AS
+SELECT a.address::text AS username, 'senders.' || part.number AS name, md5(part.script) AS script_id, part.script
+FROM mailboxes_mailbox m
+JOIN mailboxes_address a ON a.id = m.address_id
+CROSS JOIN LATERAL mail.sieve_parts(m.id) AS part
+WHERE a.retired_at IS NULL AND part.number > 0
+UNION ALL SELECT '', '', mail.of_nobody(), mail.of_nobody();
+
 GRANT SELECT ON mail.sieve_policies, mail.sieve_marks, mail.sieve_notices TO mail_ro;
-REVOKE EXECUTE ON FUNCTION mail.sieve_test, mail.sieve_script_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION mail.sieve_script_at TO mail_ro;
+REVOKE EXECUTE ON FUNCTION mail.sieve_test, mail.sieve_script_at, mail.of_nobody FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mail.sieve_script_at, mail.of_nobody TO mail_ro;
 RESET ROLE;

@@ -36,10 +36,14 @@ class Migration(migrations.Migration):
     dependencies = [("mailboxes", "0020_keys_within_a_tenant"), ("accounts", "0023_expected_rows")]
 
     operations = [
-        migrations.RemoveIndex(model_name="address", name="mailboxes_address_tenant"),
+        # Mail servers read addresses meanwhile: nothing is taken away before all indexes are made.
         migrations.AddIndex(
             model_name="address",
-            index=models.Index(fields=["tenant", "kind", "address"], name="mailboxes_address_tenant"),
+            index=models.Index(fields=["tenant", "kind", "address"], name="mailboxes_address_kind"),
         ),
         migrations.RunSQL((SQL / "search_words.sql").read_text(), BEFORE),
+        migrations.RemoveIndex(model_name="address", name="mailboxes_address_tenant"),
+        migrations.RenameIndex(
+            model_name="address", old_name="mailboxes_address_kind", new_name="mailboxes_address_tenant"
+        ),
     ]

@@ -15,9 +15,10 @@ from accounts.digests import keyed
 from accounts.emails import tell
 from accounts.models import AuditEvent, Brake, OutboxMessage, Tenant, User
 from accounts.models.recovery import digest
+from accounts.sorting import SortKey
 from accounts.tenant_keys import SameTenantKey
 
-from ..search import begins, in_address, mailboxes_with
+from ..search import begins, in_address
 from .addresses import Domain, LimitReached, TenantScopedQuerySet
 from .aliases import check_last_day
 from .mailboxes import Mailbox
@@ -81,8 +82,10 @@ class ForwardQuerySet(TenantScopedQuerySet["Forward"]):
         return found.first()
 
     def matching(self, word: str):
-        """Those whose target contains the word, or the address or name of whose mailbox does."""
-        return self.filter(Q(target__icontains=in_address(word)) | Q(mailbox__in=mailboxes_with([word])))
+        """Those whose target contains the word, or the address or name of whose mailbox does; of whichever tenants."""
+        part = in_address(word)
+        owner = Q(mailbox__address__address__contains=part) | Q(mailbox__user__sort_key__contains=SortKey(Value(word)))
+        return self.filter(Q(target__icontains=part) | owner)
 
     def best_first(self, text: str, most: int):
         """At most so many of those that have all words, at the top whose target begins with the text."""

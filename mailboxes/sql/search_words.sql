@@ -2,14 +2,19 @@
 -- that finds is looked through for the others. Each call is planned for its words: short ones no index serves.
 
 -- Where PostgreSQL has both extensions, an infix is found among the tenant's own rows alone. lower() keeps these indexes for
--- the search: what is stored is lower case, but of a bare column they would offer to find whole addresses, slowly.
+-- the search: what is stored is lower case, but of a bare column they would offer to find whole addresses, slowly. The index
+-- of before goes once the new one is there, since from then on nobody reads the table until all of this is done.
 DO $$
 BEGIN
     IF (SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gin')) THEN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
         CREATE EXTENSION IF NOT EXISTS btree_gin;
-        DROP INDEX mailboxes_address_infix, accounts_user_infix;
-        CREATE INDEX mailboxes_address_infix ON mailboxes_address USING gin (tenant_id, lower(address) gin_trgm_ops);
-        CREATE INDEX accounts_user_infix ON accounts_user USING gin (tenant_id, lower(sort_key) gin_trgm_ops);
+        CREATE INDEX new_address_infix ON mailboxes_address USING gin (tenant_id, lower(address) gin_trgm_ops);
+        CREATE INDEX new_user_infix ON accounts_user USING gin (tenant_id, lower(sort_key) gin_trgm_ops);
+        -- There is none where one of the extensions has come since.
+        DROP INDEX IF EXISTS mailboxes_address_infix, accounts_user_infix;
+        ALTER INDEX new_address_infix RENAME TO mailboxes_address_infix;
+        ALTER INDEX new_user_infix RENAME TO accounts_user_infix;
     END IF;
 END
 $$;

@@ -407,6 +407,18 @@ def test_dovecots_question_about_a_name_that_it_lost_is_an_error(db, lookup):
         ask(lookup.role, lost)
 
 
+@promise("A-57")
+@pytest.mark.parametrize("asked", ["script_id", "script"])
+@pytest.mark.parametrize("view", ["sieve_policies", "sieve_marks", "sieve_notices", "sieve_senders"])
+def test_dovecots_question_for_a_script_of_such_a_name_is_an_error_too(db, view, asked):
+    """Mail would go past lists and forwards, since a script that is not there is passed over."""
+    question = f"SELECT {asked} FROM mail.{view} WHERE {'digest' if view != 'sieve_senders' else 'script_id'} = ''"
+    assert ask("mail_ro", f"{question} AND username = '{MAX}'") == []
+    for lost in (f"SELECT {asked} FROM mail.{view} WHERE username = ''", f"{question} AND username = ''"):
+        with pytest.raises(psycopg.OperationalError, match="nobody is named"):
+            ask("mail_ro", lost)
+
+
 def test_every_view_column_and_function_is_explained(db):
     rows = ask(
         "mail_ro",

@@ -252,6 +252,16 @@ class TestWhatLeavesTheHouse:
         assert {row.target for row in rows} == {OUTSIDE, f"{CANARY}@elsewhere.example"}
         assert len(table(seen_by(cast.staff).post("/staff/mailboxes/outsideforward/export/")).splitlines()) == 3
 
+    @pytest.mark.parametrize("words", ["max.muster", "MUSTERMANN", "max privat"])
+    @pytest.mark.parametrize("path", ["/staff/mailboxes/outsideforward/", REPORT])
+    def test_is_found_by_whose_mail_it_is_too(self, cast, asked, path, words):
+        Forward.objects.update(target=OUTSIDE)
+        who, customers = cast.dsb, {cast.tenant}
+        if path.startswith("/staff/"):
+            who, customers = cast.staff, {cast.tenant, cast.other_tenant}
+        rows = seen_by(who).get(path, {"q": words}).context["cl"].result_list
+        assert {row.tenant for row in rows} == customers
+
     def test_does_not_hold_what_goes_to_a_domain_of_ones_own(self, cast, asked):
         Domain.objects.open_domain(tenant=cast.tenant, name="privat.example.org", by=None)
         assert list(seen_by(cast.dsb).get(REPORT).context["cl"].result_list) == []
