@@ -1,7 +1,7 @@
 """How lists are searched, and what those of people and mailboxes can be narrowed to from elsewhere."""
 
 from django.contrib import admin
-from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
@@ -15,8 +15,9 @@ class SearchedByWords:
     """Mixin for a room whose rows are found by each of the typed words."""
 
     def get_search_results(self, request, queryset, search_term):
-        """What a page shows has an end; what is done to all that was found, or written into a file, has none."""
-        most = MOST_FOUND + 1 if request.method in ("GET", "HEAD") else None
+        """Of what a page shows no more is looked for than it shows; all, where filters choose of it or all is used."""
+        filtered = SEARCH_VAR in request.GET and request.GET.keys() - {SEARCH_VAR, ORDER_VAR, PAGE_VAR}
+        most = MOST_FOUND + 1 if request.method in ("GET", "HEAD") and not filtered else None
         return queryset.with_words(search_term, most), False
 
     def get_paginator(self, request, *args, **kwargs):
