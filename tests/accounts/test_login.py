@@ -329,8 +329,15 @@ class TestAnOpenSession:
         assert client.get("/abmelden/").status_code == 405
         response = client.post("/abmelden/")
         assert response["Clear-Site-Data"] == '"cache", "storage"'
+        assert "Sie sind abgemeldet." in client.get(response.url).content.decode()
         client.cookies["ksc"] = key
         assert client.get("/").status_code == 302
+
+    def test_is_not_said_to_have_ended_by_a_link(self, client, cast, log_in):
+        assert "abgemeldet" not in client.get("/anmelden/").content.decode()
+        log_in(client, cast.user)
+        assert client.get("/anmelden/?abgemeldet=").status_code == 302
+        assert client.get("/").status_code == 200
 
     def test_writes_last_seen_at_most_every_five_minutes(self, client, cast, log_in):
         log_in(client, cast.user)

@@ -176,7 +176,6 @@ class TestInitialPassword:
             assert [len(group) for group in password.split("-")] == [GROUP_LENGTH] * GROUPS
             assert not codes(password, context) | codes(password) | codes(password, PASSPHRASE)
 
-
     def test_with_a_space_around_is_no_new_password(self):
         password = generate_initial_password(CLASSES)
         assert codes(f"{password} ") == codes(f" {password}") == {"spaces"}
