@@ -2,10 +2,13 @@
 
 CREATE FUNCTION filters_list_of(box bigint, header_sender text, envelope_sender text, authenticated boolean)
 RETURNS TABLE (kind text, level smallint, unproved boolean) LANGUAGE sql STABLE ROWS 1 AS $$
-    WITH fitting AS (
-        SELECT r.kind, r.level FROM filters_rules_of(box) r
-        WHERE r.sender = ANY (filters_sender_keys(header_sender))
-           OR r.kind = 'block' AND r.sender = ANY (filters_sender_keys(envelope_sender))
+    -- The keys are made once, not for each entry of a long list.
+    WITH keys AS MATERIALIZED (
+        SELECT filters_sender_keys(header_sender) AS header, filters_sender_keys(envelope_sender) AS envelope
+    ),
+    fitting AS (
+        SELECT r.kind, r.level FROM filters_rules_of(box) r, keys
+        WHERE r.sender = ANY (keys.header) OR r.kind = 'block' AND r.sender = ANY (keys.envelope)
     )
     SELECT
         deciding.kind,
