@@ -19,6 +19,7 @@ WRONG_CODE = _(
 WRONG_APP_CODE = _(
     "This is not the code of now. Wait for the next one, and check that the clock of your phone is right."
 )
+NOT_SIX_DIGITS = _("The code of an authenticator app has six digits. Type all six as it shows them now.")
 SERVICE_AWAY = _("The service that checks YubiKeys cannot be reached. Please use another way, or try again later.")
 WRONG_KEY = _("The security key did not work here. Please try again, or use another way.")
 
@@ -44,6 +45,12 @@ def answer_field():
         widget=forms.HiddenInput(attrs={"data-security-key-answer": ""}),
         error_messages={"max_length": WRONG_KEY},
     )
+
+
+def wrong(code):
+    """What to say of a code that did not work: nothing of clocks where digits are missing or too many."""
+    digits = "".join(code.replace("-", "").split())
+    return NOT_SIX_DIGITS if digits.isdecimal() and len(digits) != totp.DIGITS else WRONG_CODE
 
 
 class SecondFactorForm(forms.Form):
@@ -73,7 +80,7 @@ class SecondFactorForm(forms.Form):
         answer, code = self.cleaned_data.get("answer"), self.cleaned_data.get("code", "")
         factor = self.answered(answer, challenge) if answer else self.typed(code)
         if factor is None:
-            raise ValidationError(WRONG_KEY if answer else WRONG_CODE, code="factor")
+            raise ValidationError(WRONG_KEY if answer else wrong(code), code="factor")
         Brake.objects.forgive_codes(self.user, ip=self.request.client_ip)
         self.user.otp_device = factor
 
@@ -153,9 +160,13 @@ class NewAppForm(NewFactorForm):
             raise ValidationError(
                 _("This page was open for too long. Please scan the new code below."), code="expired"
             )
-        self.step = totp.step_of(self.key, "".join(self.cleaned_data.get("code", "").split()))
+        if "code" not in self.cleaned_data:
+            return
+        code = "".join(self.cleaned_data["code"].split())
+        self.step = totp.step_of(self.key, code)
         if self.step is None:
-            self.add_error("code", ValidationError(WRONG_APP_CODE, code="factor"))
+            six = totp.CODE.fullmatch(code)
+            self.add_error("code", ValidationError(WRONG_APP_CODE if six else NOT_SIX_DIGITS, code="factor"))
 
     def save(self):
         name = self.cleaned_data["name"]

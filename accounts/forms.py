@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from .addresses import normalise_address
 from .logos import redrawn
 from .models import Logo, Tenant, User
-from .passwords import Fault, faults
+from .passwords import Fault, as_given_out, faults
 
 MAX_PASSWORD_INPUT = 4096
 
@@ -46,6 +46,19 @@ class LoginForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.request, self.user_cache = request, None
 
+    def clean_address(self):
+        """That no address is without an @ says nothing of anybody's."""
+        address = self.cleaned_data["address"]
+        if "@" not in address:
+            raise ValidationError(
+                _("The @ is missing. Enter the complete address, for example max.mustermann@musterdomain.de."),
+                code="at_missing",
+            )
+        return address
+
+    def clean_password(self):
+        return as_given_out(self.cleaned_data["password"])
+
     def clean(self):
         if self.errors:
             return
@@ -54,9 +67,9 @@ class LoginForm(forms.Form):
             raise ValidationError(
                 _(
                     "This login did not work. Please check: Is the login area right? Most people choose “single "
-                    "mailbox”. Is the password typed exactly, including capital letters? An initial password that was "
-                    "not changed in time has expired. If you cannot get on, ask your mail administrator (DVB) or our "
-                    "support."
+                    "mailbox”. Is the address complete, with @ and domain? Is the password typed exactly, including "
+                    "capital letters and without a space at the end? An initial password that was not changed in time "
+                    "has expired. If you cannot get on, ask your mail administrator (DVB) or our support."
                 ),
                 code="login",
             )

@@ -29,6 +29,7 @@ LEET = str.maketrans("4@3€1!|0$57+", "aaeeiilosstt")
 # No 0 O o Q D, 1 I l i j, 2 Z z, 5 S s, 6 G b, 8 B, 9 g q, u v V, and of c k p w x y only one case.
 ALPHABET = "AEFHJKLMNRTU" + "acdefhmnprtwxy" + "347"
 GROUPS, GROUP_LENGTH = 6, 4
+INITIAL = re.compile("-".join([f"[{ALPHABET}]{{{GROUP_LENGTH}}}"] * GROUPS))
 
 
 class Rule(enum.StrEnum):
@@ -118,6 +119,12 @@ def generate_initial_password(context: PasswordContext | None = None) -> str:
             return password
 
 
+def as_given_out(typed: str) -> str:
+    """An initial password without the spaces that were copied with it; anything else is as it was typed."""
+    bare = typed.strip()
+    return bare if INITIAL.fullmatch(bare) else typed
+
+
 def _faults(password: str, context: PasswordContext) -> Iterator[Fault]:
     rule = context.rule
     if len(password) < rule.min_length:
@@ -129,6 +136,9 @@ def _faults(password: str, context: PasswordContext) -> Iterator[Fault]:
         )
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in password):
         yield Fault("control", _("The password contains a line break, a tab or another control character. Remove it."))
+    # The login would take them away.
+    if as_given_out(password) != password:
+        yield Fault("spaces", _("The password begins or ends with a space. Leave it out."))
     if rule is Rule.CLASSES:
         for code, (matches, _hint, message) in CLASSES.items():
             if not any(map(matches, password)):

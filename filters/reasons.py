@@ -34,7 +34,6 @@ SENDER_FREE = _("The sender uses a free mail service in an unusual way.")
 REPLY_ELSEWHERE = _("Replies would go to another address than the sender's.")
 RECIPIENT_DIFFERS = _("Your address is not among the recipients that the message names.")
 SUBJECT_LOUD = _("The subject is written like advertising, for example in capitals or with many signs.")
-LETTERS_MIXED = _("It mixes letters of different alphabets, as it is done to deceive.")
 TEXT_IS_LINK = _("It consists of little more than a link or a picture.")
 TEXT_HIDDEN = _("It hides text or is mostly made of code.")
 TEXT_SCAM = _("Its text is typical of fraud with money.")
@@ -110,8 +109,8 @@ SENTENCES = {
     "FREEMAIL_REPLYTO_NEQ_FROM_DOM": REPLY_ELSEWHERE,
     "FORGED_RECIPIENTS": RECIPIENT_DIFFERS,
     "R_UNDISC_RCPT": RECIPIENT_DIFFERS,
-    "R_MIXED_CHARSET": LETTERS_MIXED,
-    "R_MIXED_CHARSET_URL": LETTERS_MIXED,
+    "R_MIXED_CHARSET": _("Beside plain letters it has umlauts, accents or letters of another alphabet."),
+    "R_MIXED_CHARSET_URL": _("A link in it mixes letters of different alphabets, as it is done to deceive."),
     "R_PARTS_DIFFER": _("Its formatted text and its plain text say different things."),
     "R_EMPTY_IMAGE": TEXT_IS_LINK,
     "HFILTER_URL_ONLY": TEXT_IS_LINK,

@@ -53,7 +53,13 @@ def lists_of(rows):
 def added_text(row) -> str:
     if row.kind == SenderRule.Kind.BLOCK:
         return _("%s is on your blacklist. It holds from the next message on.") % row
-    return _("%s is on your whitelist. It holds from the next message on.") % row
+    return (
+        _(
+            "%s is on your whitelist. From the next message on this counts, but only for mail whose sender is proved. "
+            "All other mail goes on being judged by the other lists and the spam filter."
+        )
+        % row
+    )
 
 
 @role_required(User.Role.USER)

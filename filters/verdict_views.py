@@ -24,7 +24,7 @@ def verdicts(request):
     if not form.boxes:
         raise Http404
     mine = Verdict.objects.visible_to(request.user)
-    page = BoundedPaginator(form.found(mine), PER_PAGE).get_page(request.GET.get("page"))
+    page = BoundedPaginator(form.found(mine).with_own_list(), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {

@@ -156,6 +156,12 @@ def _announce(state: Path, url: str, accounts: list[dict[str, Any]], ports: dict
         )
     if ports:
         lines.append("\nMail servers: " + ", ".join(f"{name} {value}" for name, value in ports.items()))
+    lines.append(
+        "\nStaff, DVBs and DSBs set up a second factor at their first login, for example an authenticator app."
+    )
+    lines.append(
+        f"E-mails of the portal itself, also to mailboxes here, stand in {folders.state('log') / 'worker.log'}"
+    )
     lines.append(f"\nThe same for scripts: {state / 'demo.json'}\nCtrl-C stops everything.")
     print("\n".join(lines), flush=True)
 

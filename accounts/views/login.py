@@ -9,6 +9,7 @@ from django.contrib.auth.views import LogoutView
 from django.db import transaction
 from django.http import JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
@@ -28,6 +29,9 @@ from ..models import Factor, KnownPlace, PortalSession
 from ..sessions import WAITING
 from ..webauthn import request_options
 from .kept_out import tenant_suspended, too_many_tries
+
+# Behind the login page's address after a logout; whoever sees that page is logged out, so it is true from any link.
+LOGGED_OUT = "abgemeldet"
 
 
 @method_decorator([login_not_required, transaction.non_atomic_requests, sensitive_post_parameters()], name="dispatch")
@@ -73,7 +77,8 @@ class LoginView(WizardLoginView):
             "form": LoginForm(prefix=self.AUTH_STEP, request=request),
             "management_form": ManagementForm(prefix=prefix, initial={"current_step": self.AUTH_STEP}),
         }
-        return render(request, self.template_name, {"wizard": wizard, "next": self.get_redirect_url()})
+        context = {"wizard": wizard, "next": self.get_redirect_url(), "logged_out": LOGGED_OUT in request.GET}
+        return render(request, self.template_name, context)
 
     def has_factor_step(self):
         user = self.get_user()
@@ -185,3 +190,6 @@ class PortalLogoutView(LogoutView):
         response = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "storage"'
         return response
+
+    def get_default_redirect_url(self):
+        return reverse("login", query={LOGGED_OUT: ""})

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
-from django.db.models import Count, Q
+from django.db.models import BooleanField, Count, F, Func, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ from mailboxes.models.addresses import TenantScopedQuerySet
 
 from ..month import Day, Month, first_day
 from ..reasons import reasons
+from .senders import SenderRule
 from .settings import Sensitivity, SpamPolicy
 
 KEPT_DAYS = SpamPolicy._meta.get_field("verdict_days").default
@@ -40,6 +41,14 @@ class VerdictQuerySet(TenantScopedQuerySet["Verdict"]):
     def from_sender(self, text: str):
         """Those whose sender contains this, in the header or on the envelope."""
         return self.filter(Q(sender__contains=text.lower()) | Q(envelope_sender__contains=text.lower()))
+
+    def with_own_list(self):
+        """With `own_list`: the kind of the mailbox's own list on which the sender stands today, None for neither."""
+        keys = Func(OuterRef("sender"), template="(filters_sender_keys(%(expressions)s))")
+        names = Func(F("sender"), keys, template="%(expressions)s", arg_joiner=" = ANY ", output_field=BooleanField())
+        # The whitelist goes before the blacklist.
+        rules = SenderRule.objects.in_force().filter(names, mailbox=OuterRef("mailbox")).order_by("kind")
+        return self.annotate(own_list=Subquery(rules.values("kind")[:1]))
 
     def gone_to_spam_folder(self):
         return self.filter(outcome__in=self.model.IN_SPAM_FOLDER)
@@ -91,6 +100,14 @@ class Verdict(models.Model):
         BLOCKED = "blocked", _("spam folder: sender on a blacklist")
         BLOCKED_DISCARDED = "dropped", _("not delivered: sender on a blacklist")
 
+    class List(models.IntegerChoices):
+        """Whose list decided: the levels of filters_rules_of."""
+
+        OWN = 1, _("Your own list decided.")
+        DOMAIN = 2, _("The list of your domain decided.")
+        TENANT = 3, _("The list of your organisation decided.")
+        INSTALLATION = 4, _("The list for all customers decided.")
+
     IN_SPAM_FOLDER = (Outcome.JUNK, Outcome.BLOCKED)
     BY_LIST = (Outcome.ALLOWED, Outcome.BLOCKED, Outcome.BLOCKED_DISCARDED)
     COUNTED_AS = {
@@ -110,6 +127,9 @@ class Verdict(models.Model):
     symbols = ArrayField(models.CharField(max_length=60), size=3, default=list)
     authenticated = models.BooleanField(_("sender proved"), default=False, db_default=False)
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome)
+    decided_by = models.PositiveSmallIntegerField(_("list that decided"), choices=List, null=True, editable=False)
+    # The owner's whitelist names the sender, but nothing proved that it was the sender.
+    unproved = models.BooleanField(_("whitelist did not count"), default=False, db_default=False)
 
     objects = VerdictQuerySet.as_manager()
 
@@ -129,6 +149,11 @@ class Verdict(models.Model):
     def reasons(self) -> list[str]:
         """What weighed most, in sentences."""
         return reasons(self.symbols)
+
+    @property
+    def missed_whitelist(self) -> bool:
+        """Whether the owner's whitelist would have changed what became of it, had the sender been proved."""
+        return self.unproved and self.outcome != self.Outcome.DELIVERED
 
 
 class MailDayQuerySet(TenantScopedQuerySet["MailDay"]):

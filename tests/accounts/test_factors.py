@@ -62,6 +62,24 @@ def portal(cast, client):
     return client
 
 
+class TestACodeThatHasNotSixDigits:
+    SAID = "hat sechs Ziffern"
+
+    @pytest.mark.parametrize(
+        ("code", "said"), [("12345", True), ("123 456 7", True), ("000000", False), ("abcdef", False)]
+    )
+    def test_is_told_from_a_wrong_one_at_the_login(self, cast, client, code, said):
+        add_app(cast.user)
+        password_step(client, cast.user)
+        page = factor_step(client, code).content.decode()
+        assert ((self.SAID in page), ("Uhr Ihres Telefons" in page)) == (said, not said)
+
+    @pytest.mark.parametrize(("code", "said"), [("12345", True), ("12345x", True), ("000000", False)])
+    def test_is_told_from_a_wrong_one_with_a_new_app(self, portal, code, said):
+        page = enrol(portal, code=code)[0].content.decode()
+        assert ((self.SAID in page), ("Uhr Ihres Telefons" in page)) == (said, not said)
+
+
 @thorough
 class TestAddingAnApp:
     def test_shows_the_key_as_picture_and_as_text_and_stores_nothing(self, portal):

@@ -108,6 +108,39 @@ class TestAMailboxUser:
         assert log_in(client, twin, password=other).status_code == 302
 
 
+class TestAnInitialPassword:
+    @pytest.fixture
+    def initial(self, cast):
+        password, encoded = cast.user.draw_initial_password()
+        cast.user.issue_initial_password(encoded, by=cast.dvb, issue=0, at=timezone.now())
+        return password
+
+    @pytest.mark.parametrize("typed", ["{} ", " {}", "\t{}\u00a0 "])
+    def test_may_be_pasted_with_spaces_around(self, client, cast, log_in, hashes, initial, typed):
+        hashes.clear()
+        assert log_in(client, cast.user, password=typed.format(initial)).status_code == 302
+        assert len(hashes) == 1
+
+    def test_is_not_guessed_from_anything_else(self, client, cast, log_in, initial):
+        for typed in (initial[:-1] + " ", f"{initial} {initial}", initial.lower(), initial.replace("-", " ")):
+            assert log_in(client, cast.user, password=typed).status_code == 200
+
+
+class TestAnOwnPassword:
+    def test_is_taken_with_its_spaces_alone(self, client, cast, log_in):
+        cast.user.change_password("  Acht Igel husten 9 Mal? ", by=cast.user)
+        assert log_in(client, cast.user, password="Acht Igel husten 9 Mal?").status_code == 200
+        assert log_in(client, cast.user, password="  Acht Igel husten 9 Mal? ").status_code == 302
+
+
+def test_an_address_without_an_at_sign_is_refused_at_once_whosever_it_is(client, cast, log_in, hashes):
+    hashes.clear()
+    for address in ("max.mustermann", "niemand"):
+        page = log_in(client, area="mailbox", address=address).content.decode()
+        assert "Das @ fehlt." in page and "Diese Anmeldung" not in page
+    assert not hashes
+
+
 def wrong_password(cast):
     return {"user": cast.user, "password": "not the password"}
 
@@ -117,7 +150,7 @@ def unknown_address(cast):
 
 
 def no_address_at_all(cast):
-    return {"area": "mailbox", "address": "<script>"}
+    return {"area": "mailbox", "address": "<script>@"}
 
 
 def wrong_area(cast):
@@ -172,7 +205,7 @@ class TestWhoeverIsRefused:
         assert response.status_code == 200
         area, address = response.wsgi_request.POST["auth-area"], response.wsgi_request.POST["auth-address"]
         page = response.content.decode()
-        assert "Loginbereich" in page and "Großbuchstaben" in page and "DVB" in page
+        assert "Loginbereich" in page and "Großbuchstaben" in page and "Leerzeichen" in page and "DVB" in page
         assert "ksc" not in response.cookies
         message = page[page.index("Diese Anmeldung") : page.index("</", page.index("Diese Anmeldung"))]
         assert message in reference.content.decode()
@@ -296,8 +329,15 @@ class TestAnOpenSession:
         assert client.get("/abmelden/").status_code == 405
         response = client.post("/abmelden/")
         assert response["Clear-Site-Data"] == '"cache", "storage"'
+        assert "Sie sind abgemeldet." in client.get(response.url).content.decode()
         client.cookies["ksc"] = key
         assert client.get("/").status_code == 302
+
+    def test_is_not_said_to_have_ended_by_a_link(self, client, cast, log_in):
+        assert "abgemeldet" not in client.get("/anmelden/").content.decode()
+        log_in(client, cast.user)
+        assert client.get("/anmelden/?abgemeldet=").status_code == 302
+        assert client.get("/").status_code == 200
 
     def test_writes_last_seen_at_most_every_five_minutes(self, client, cast, log_in):
         log_in(client, cast.user)

@@ -176,6 +176,11 @@ class TestInitialPassword:
             assert [len(group) for group in password.split("-")] == [GROUP_LENGTH] * GROUPS
             assert not codes(password, context) | codes(password) | codes(password, PASSPHRASE)
 
+    def test_with_a_space_around_is_no_new_password(self):
+        password = generate_initial_password(CLASSES)
+        assert codes(f"{password} ") == codes(f" {password}") == {"spaces"}
+        assert codes(f" {GOOD} ") == set()
+
 
 class TestWords:
     def test_of_the_rule_are_those_of_the_faults(self):

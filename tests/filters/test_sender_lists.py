@@ -166,6 +166,12 @@ class TestOneClickFromAnotherPage:
         data = {"sender": "a@example.org", "kind": "block", "next": wanted}
         assert portal.post(ADD, data).url == PAGE
 
+    def test_says_that_the_whitelist_counts_for_proved_senders_alone(self, portal):
+        data = {"sender": "a@example.org", "kind": "allow", "next": "/"}
+        shown = portal.post(ADD, data, follow=True).content.decode()
+        assert "a@example.org steht auf Ihrer Whitelist" in shown
+        assert "nur für Mail, deren Absender nachgewiesen ist" in shown
+
     def test_says_why_a_sender_cannot_be_listed(self, portal, cast):
         answer = portal.post(ADD, {"sender": '"><b>x', "kind": "block", "next": "/"}, follow=True)
         assert "Das @ fehlt" in answer.content.decode() and listed(cast.mailbox) == []

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connection
@@ -208,6 +209,31 @@ class TestTheOutcome:
         assert outcome(cast, score=9) == "junk"
         assert outcome(cast, score=9, symbols=[("DMARC_POLICY_ALLOW", -0.5)]) == "allowed"
         assert Verdict.objects.get().authenticated
+
+    def test_comes_with_whose_list_decided(self, cast):
+        listed = partial(SenderRule.objects.create, kind="block", sender="@shop.example")
+        assert outcome(cast) == "delivered" and Verdict.objects.get().decided_by is None
+        for level, owner in (
+            (4, {}),
+            (3, {"tenant": cast.tenant}),
+            (2, {"tenant": cast.tenant, "domain": cast.domain}),
+            (1, {"tenant": cast.tenant, "mailbox": cast.mailbox}),
+        ):
+            listed(**owner)
+            assert outcome(cast) == "blocked" and Verdict.objects.get().decided_by == level
+        assert outcome(cast, action="reject") == "rejected" and Verdict.objects.get().decided_by is None
+
+    def test_comes_with_a_word_on_an_own_whitelist_that_did_not_count(self, cast):
+        SenderRule.objects.create(tenant=cast.tenant, domain=cast.domain, kind="block", sender="@shop.example")
+        own = SenderRule.objects.create(
+            tenant=cast.tenant, mailbox=cast.mailbox, kind="allow", sender="werbung@shop.example"
+        )
+        assert outcome(cast) == "blocked"
+        assert Verdict.objects.values_list("decided_by", "unproved").get() == (2, True)
+        assert outcome(cast, symbols=[("DMARC_POLICY_ALLOW", -0.5)]) == "allowed"
+        assert Verdict.objects.values_list("decided_by", "unproved").get() == (1, False)
+        own.remove(by=cast.user)
+        assert outcome(cast) == "blocked" and not Verdict.objects.get().unproved
 
     def test_is_rejected_where_rspamd_rejected_and_nowhere_else(self, cast):
         SpamSettings.objects.create(tenant=cast.tenant, mailbox=cast.mailbox, action="reject")
@@ -426,6 +452,55 @@ def test_a_sender_is_put_on_a_list_from_the_row_of_a_message_to_oneself(cast):
     assert 'name="kind" value="allow"' in shown and 'name="kind" value="block"' in shown
     # Lists are a person's own: what a purpose's mail gets is not decided there.
     assert 'action="/black-whitelist/neu/"' not in page_of(cast.user, f"?box={box.public_id}")
+
+
+class TestTheRowOfAMessage:
+    @pytest.mark.parametrize(
+        ("list_of", "said"),
+        [
+            (1, "Ihre eigene Liste hat entschieden."),
+            (2, "Die Liste Ihrer Domain hat entschieden."),
+            (3, "Die Liste Ihrer Organisation hat entschieden."),
+            (4, "Die Liste für alle Kunden hat entschieden."),
+        ],
+    )
+    def test_says_whose_list_decided(self, cast, list_of, said):
+        make_verdict(cast.mailbox, OUTCOME.BLOCKED, decided_by=list_of)
+        shown = page_of(cast.user)
+        assert said in shown and shown.count("hat entschieden") == 1
+
+    def test_says_that_the_whitelist_did_not_count_where_that_mattered(self, cast):
+        row = make_verdict(cast.mailbox, OUTCOME.BLOCKED, decided_by=2, unproved=True)
+        said = "Ihre Whitelist zählte nicht: Der Absender war nicht nachgewiesen."
+        assert said in page_of(cast.user)
+        row.outcome, row.decided_by = OUTCOME.DELIVERED, None
+        row.save()
+        assert said not in page_of(cast.user)
+
+    @pytest.mark.parametrize(
+        ("listed", "offered"),
+        [
+            ([], {"allow", "block"}),
+            ([("allow", "werbung@shop.example")], {"block"}),
+            ([("block", "@shop.example")], {"allow"}),
+            ([("block", "@shop.example"), ("allow", "werbung@shop.example")], {"block"}),
+            ([("block", "werbung@other.example")], {"allow", "block"}),
+        ],
+    )
+    def test_offers_only_the_list_on_which_the_sender_is_not(self, cast, listed, offered):
+        for kind, sender in listed:
+            SenderRule.objects.create(tenant=cast.tenant, mailbox=cast.mailbox, kind=kind, sender=sender)
+        SenderRule.objects.create(tenant=cast.tenant, kind="block", sender="werbung@shop.example")
+        make_verdict(cast.mailbox)
+        assert set(re.findall(r'name="kind" value="(\w+)"', page_of(cast.user))) == offered
+
+    def test_offers_anew_what_an_entry_that_is_over_did(self, cast):
+        yesterday = timezone.localdate() - timedelta(days=1)
+        SenderRule.objects.create(
+            tenant=cast.tenant, mailbox=cast.mailbox, kind="allow", sender="@shop.example", valid_until=yesterday
+        )
+        make_verdict(cast.mailbox)
+        assert 'name="kind" value="allow"' in page_of(cast.user)
 
 
 QUESTIONS = 9

@@ -93,6 +93,23 @@ def test_each_mailbox_that_a_message_reaches_has_its_row(stack: Running, listeni
     assert all(row[6] for row in found)
 
 
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "ß": "ss"})
+
+
+def test_umlauts_in_a_short_message_cost_no_points(stack: Running, listening: None) -> None:
+    words = ("Hallo Max, Grüße", "Danke! Schöne Grüße, Erika", "Äpfel für Jörg: http://bücher.example/übersicht")
+    scores: dict[str, set[str]] = {}
+    for number, text in enumerate(words):
+        sender = f"erika{number}@shop.example"
+        for written in (text, text.translate(UMLAUTS)):
+            mail = message(sender, PAULA, written.partition(" ")[2])
+            # Both travel the same way, so that only the letters differ.
+            mail.set_content(f"{written}\n", charset="utf-8", cte="8bit")
+            hand_in(stack, mail, sender, PAULA)
+        scores[text] = {row[3] for row in rows(stack, sender, 2)}
+    assert {text: len(different) for text, different in scores.items()} == dict.fromkeys(words, 1)
+
+
 def test_hostile_headers_are_told_and_stored_without_their_poison(stack: Running, listening: None) -> None:
     stack.database.run(
         "INSERT INTO filters_spampolicy (tenant_id, keeps_subjects) SELECT id, true FROM accounts_tenant"
