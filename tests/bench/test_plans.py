@@ -68,6 +68,8 @@ def seeded(django_db_setup, django_db_blocker):
         database = connection.settings_dict["NAME"]
         with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], dbname=database) as admin, admin.cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")
+            # VACUUM takes no row for seen by all whose commit is not on the disk yet.
+            cursor.execute("SET synchronous_commit = on")
             seed.fill(cursor, SIZE, "argon2$argon2id$nobody gets in")
             cursor.execute(FILTERED)
         yield
