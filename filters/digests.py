@@ -79,7 +79,13 @@ def payload(mailbox, since, until) -> dict:
 def send(mailbox, since, until):
     """Write the report, and send it once the outbox has let go of it; nothing to whoever wants none any more."""
     span = (parse_datetime(since), parse_datetime(until))
-    box = Mailbox.objects.exclude(spam_settings__digest=Digest.NEVER).with_person().filter(pk=mailbox).first()
+    box = (
+        Mailbox.objects.exclude(spam_settings__digest=Digest.NEVER)
+        .with_person()
+        .select_related("user__tenant")
+        .filter(pk=mailbox)
+        .first()
+    )
     rows = Verdict.objects.gone_to_spam_folder().filter(mailbox=mailbox, at__gt=span[0], at__lte=span[1])
     if not box or not (number := rows.count()):
         return

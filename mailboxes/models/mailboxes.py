@@ -40,7 +40,7 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
     def with_person(self):
         """With whom and what a list shows; of the kinds with which the indexes by name and by address begin."""
         rows = self.filter(user__role=User.Role.USER, address__kind=Address.Kind.MAILBOX)
-        return rows.select_related("address", "address__domain", "user", "user__tenant")
+        return rows.select_related("address", "user")
 
     def with_words(self, text: str, most: int | None = None):
         """Those of the shown tenant that have all words in their address or their person's name."""
