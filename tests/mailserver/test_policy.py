@@ -86,6 +86,26 @@ def answered(stack: Running, asker: str, *addresses: str, subject: str = "Gruß"
     return len(replies(stack, asker)) - before
 
 
+class TestAScriptThatCannotBeAskedFor:
+    @promise("A-57")
+    def test_has_mail_wait_and_passes_no_list_by(self, post: Running) -> None:
+        """The answer is an error, as for a name that Dovecot has lost with its connection."""
+        post.database.listed("block", STRANGER, mailbox=ALICE)
+        call = "FUNCTION mail.sieve_script_at(bigint, text)"
+        post.database.run(f"REVOKE EXECUTE ON {call} FROM mail_ro")
+        try:
+            with (
+                smtplib.LMTP(HOST, post.ports.lmtp, timeout=60) as session,
+                pytest.raises(smtplib.SMTPDataError) as refused,
+            ):
+                session.send_message(message(STRANGER, ALICE, "ohne Regel"), STRANGER, [ALICE])
+            assert refused.value.smtp_code == 451
+        finally:
+            post.database.run(f"GRANT EXECUTE ON {call} TO mail_ro")
+        assert place(post, ALICE, "ohne Regel", timeout=0) == ""
+        assert lands(post, ALICE) == "Junk"
+
+
 class TestOneMessage:
     def test_to_four_recipients_has_the_four_outcomes_that_they_chose(self, post: Running) -> None:
         post.database.spam(ALICE, action="junk", threshold=6)
