@@ -58,13 +58,18 @@ def walled():
     return [model for model in models() if model._meta.db_table not in OPEN]
 
 
+def same_tenant_keys():
+    return [field for model in models() for field in model._meta.local_fields if isinstance(field, SameTenant)]
+
+
+def test_joins_by_a_key_to_a_row_of_the_same_tenant_say_the_tenant_too():
+    for field in same_tenant_keys():
+        joined = str(field.model._base_manager.select_related(field.name).query)
+        assert f'."tenant_id" = ("{field.model._meta.db_table}"."tenant_id")' in joined, field
+
+
 def test_a_key_to_a_row_of_the_same_tenant_is_held_once_over_both_columns(db):
-    keys = [
-        (model._meta.db_table, field.column)
-        for model in models()
-        for field in model._meta.local_fields
-        if isinstance(field, SameTenant)
-    ]
+    keys = [(field.model._meta.db_table, field.column) for field in same_tenant_keys()]
     assert len(keys) > 20
     with connection.cursor() as cursor:
         cursor.execute(

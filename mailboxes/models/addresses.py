@@ -30,7 +30,7 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
         return self.filter(tenant_id=viewer.tenant_id)
 
     def with_words(self, text: str, most: int | None = None):
-        """Those that match each of the words, where they are many at least `most`; `matching` says what that is."""
+        """Those that match each of the words, as `matching` says; whoever searches by an index stops at `most`."""
         return reduce(type(self).matching, words_of(text), self)
 
     def matching(self, word: str):
