@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import fresh_login_required, role_required
+from .change_lists import PagedChangeList
 from .exports import Exported
 from .forms import PolicyForm, TenantForm
 from .models import AuditEvent, Installation, User
@@ -86,14 +87,15 @@ class ScopedAdmin(admin.ModelAdmin):
     formfield_overrides = {models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")}}
     actions = None
     list_per_page = 50
-    list_max_show_all = 0
     paginator = BoundedPaginator
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     view_on_site = False
 
     def get_queryset(self, request):
         return super().get_queryset(request).visible_to(request.user)
+
+    def get_changelist(self, request, **kwargs):
+        return PagedChangeList
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         kwargs["queryset"] = db_field.related_model.objects.visible_to(request.user)
