@@ -64,7 +64,8 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
 
     def with_usage(self):
         """With `used_bytes`, what Dovecot says that the mailbox holds."""
-        return self.annotate(used_bytes=Coalesce(Subquery(usage_of_row().values("bytes")), 0))
+        latest = usage_of_row().order_by("-changed_at").values("bytes")[:1]
+        return self.annotate(used_bytes=Coalesce(Subquery(latest), 0))
 
     def with_alias_addresses(self):
         """With `alias_addresses`, a list."""
@@ -195,7 +196,7 @@ class Mailbox(Leaving):
 
     @property
     def usage(self) -> "Usage | None":
-        return Usage.objects.filter(tenant=self.tenant_id, username=self.address.address).first()
+        return Usage.objects.filter(tenant=self.tenant_id, mailbox=self).order_by("-changed_at").first()
 
     def change(self, *, name, language, storage_mb, delivery, by):
         """Set what the DVB may set; raises LimitReached when the contract's storage does not suffice."""
@@ -265,8 +266,9 @@ class Usage(models.Model):
     """What a mailbox holds, written by Dovecot's quota plugin within a second of each change."""
 
     username = models.CharField(primary_key=True, max_length=254)
-    # Set by a trigger: Dovecot knows only names.
+    # Both are set by a trigger: Dovecot knows only names. What is noted of a mailbox goes with it, in the database.
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, null=True, related_name="+")
+    mailbox = SameTenantKey(Mailbox, models.DO_NOTHING, null=True, related_name="+", verbose_name=_("mailbox"))
     bytes = models.BigIntegerField(default=0, db_default=0)
     messages = models.BigIntegerField(default=0, db_default=0)
     changed_at = models.DateTimeField(null=True)
@@ -282,8 +284,8 @@ class Usage(models.Model):
 
 
 def usage_of_row() -> models.QuerySet[Usage]:
-    """For a subquery below a mailbox: what is noted of it by its name."""
-    return Usage.objects.filter(tenant=OuterRef("tenant"), username=OuterRef("address__address"))
+    """For a subquery below a mailbox: what is noted of it."""
+    return Usage.objects.filter(tenant=OuterRef("tenant"), mailbox=OuterRef("pk"))
 
 
 @dataclass(frozen=True)

@@ -197,16 +197,23 @@ class TestAHome:
 
 @committed
 class TestUsage:
-    def test_is_written_by_dovecots_own_role_and_stamped_with_tenant_and_time(self, cast):
+    def test_is_written_by_dovecots_own_role_and_stamped_with_tenant_mailbox_and_time(self, cast):
         upsert = (
             "INSERT INTO mailboxes_usage (username, bytes) VALUES (%s, %s) "
             "ON CONFLICT (username) DO UPDATE SET bytes = %s"
         )
         ask("mail_usage", upsert, MAX, 10, 10)
         ask("mail_usage", upsert, MAX, 20, 20)
-        [(tenant, size, changed_at)] = ask("mail_usage", "SELECT tenant_id, bytes, changed_at FROM mailboxes_usage")
-        assert (tenant, size) == (cast.tenant.pk, 20)
+        columns = "SELECT tenant_id, mailbox_id, bytes, changed_at FROM mailboxes_usage"
+        [(tenant, mailbox, size, changed_at)] = ask("mail_usage", columns)
+        assert (tenant, mailbox, size) == (cast.tenant.pk, cast.mailbox.pk, 20)
         assert timezone.now() - changed_at < timedelta(minutes=1)
+
+    def test_of_a_name_that_is_no_mailboxs_is_nobodys(self, cast):
+        note = "INSERT INTO mailboxes_usage (username, bytes) VALUES (%s, %s)"
+        for name in ("nobody@musterdomain.de", str(cast.alias)):
+            ask("mail_usage", note, name, 10)
+        assert ask("mail_usage", "SELECT DISTINCT tenant_id, mailbox_id FROM mailboxes_usage") == [(None, None)]
 
 
 @committed
