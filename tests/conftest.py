@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from pytest_django.plugin import blocking_manager_key
 from xdist.scheduler import LoadFileScheduling
 
 from accounts.wall import EVERYBODY, show
@@ -53,6 +54,20 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_configure():
     """Tests look at everybody's rows; a request in a test sees what its person may, as it does outside."""
     show(EVERYBODY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Where a test has emptied the database, the cast is made again for all that follow, and not by each of them."""
+    yield
+    if empties(item) and nextitem and not empties(nextitem):
+        with item.config.stash[blocking_manager_key].unblock():
+            the_cast()
+
+
+def empties(item):
+    mark = item.get_closest_marker("django_db")
+    return bool(mark and mark.kwargs.get("transaction")) or "live_server" in item.fixturenames
 
 
 def pytest_terminal_summary(terminalreporter):
