@@ -9,7 +9,10 @@ from accounts.forms import TenantForm
 from accounts.models import AuditEvent, Installation, OutboxMessage, User
 from mailboxes.models import Domain, ServerAddress
 from tests.client import Client
+from tests.marks import thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 
 @pytest.fixture

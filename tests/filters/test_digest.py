@@ -14,6 +14,9 @@ from accounts.models import OutboxMessage
 from filters import digests
 from filters.models import SpamSettings
 from tests.filters.reports import OUTCOME, make_verdict
+from tests.marks import thorough
+
+pytestmark = thorough
 
 MAX = "max.mustermann@musterdomain.de"
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -19,6 +19,8 @@ from tests.client import Client, body
 from tests.marks import committed, thorough
 from tests.promises import promise
 
+pytestmark = thorough
+
 PAGE, ADD = "/black-whitelist/", "/black-whitelist/neu/"
 MOVE, REMOVE = "/black-whitelist/verschieben/", "/black-whitelist/entfernen/"
 MANY, EXPORT = "/black-whitelist/mehrere/", "/black-whitelist/export/"
@@ -324,7 +326,6 @@ def test_a_lists_limit_holds_for_eight_at_once(whose):
     assert SenderRule.objects.on_list_of(getattr(cast, whose)).count() == 2
 
 
-@thorough
 def test_two_windows_remove_the_same_entry(cast):
     [row] = block(cast.mailbox, "a@example.org")
     other = SenderRule.objects.get(pk=row.pk)

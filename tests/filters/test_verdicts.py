@@ -26,6 +26,8 @@ from tests.filters.reports import OUTCOME, SECRET, make_verdict, post, told
 from tests.marks import committed, thorough
 from tests.promises import LONG
 
+pytestmark = thorough
+
 PAGE = "/was-wurde-aus-meiner-mail/"
 MAX = "max.mustermann@musterdomain.de"
 
@@ -300,7 +302,6 @@ class TestHostileMessages:
     def test_that_rspamd_cannot_have_told_are_refused(self, door, body):
         assert post(door, body) == "400 Bad Request"
 
-    @thorough
     @settings(
         max_examples=1000 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )

@@ -21,6 +21,8 @@ from tests.mailboxes.test_credentials import KNOWN, URL, ticket
 from tests.marks import committed, thorough
 from tests.promises import promise
 
+pytestmark = thorough
+
 ADD, LIST = "/desk/mailboxes/alias/add/", "/desk/mailboxes/alias/"
 MAX, INFO = "max.mustermann@musterdomain.de", "info@musterdomain.de"
 TODAY = timezone.localdate
@@ -267,7 +269,6 @@ class TestAnAliasDomain:
         assert Domain.objects.exclude(alias_of=None).count() == 1
 
 
-@thorough
 class TestOwnPages:
     def test_name_the_aliases_that_reach_their_mailbox(self, cast, erika):
         make = {"domain": cast.domain, "by": None}

@@ -17,6 +17,8 @@ from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 
+pytestmark = thorough
+
 URL = "/desk/mailboxes/mailbox/credentials/"
 STAFF_URL = "/staff/accounts/user/credentials/"
 # For whoever had a password of their own already.
@@ -171,7 +173,6 @@ class TestAForgedForm:
 
 
 class TestManyAtOnce:
-    @thorough
     def test_are_confirmed_in_chunks_and_printed_a_page_each(self, desk, cast, monkeypatch):
         monkeypatch.setattr("mailboxes.people_admin.CHUNK", 10)
         Tenant.objects.update(max_mailboxes=1000)

@@ -22,6 +22,8 @@ from tests.client import Client
 from tests.marks import committed, thorough
 from tests.promises import promise
 
+pytestmark = thorough
+
 LIST, NEW = "/weiterleitungen/", "/weiterleitungen/neu/"
 OUTSIDE = "max@privat.example.org"
 ENGLISH = {"accept-language": "en"}
@@ -612,7 +614,6 @@ class TestWhoseTargetGoesAway:
         assert state(forward) == "nowhere"
 
 
-@thorough
 def test_the_list_costs_the_same_whatever_its_length(portal, cast, erika, django_assert_num_queries):
     opened(cast.mailbox, erika)
     portal.get(LIST)

@@ -17,8 +17,10 @@ from mailboxes import imports
 from mailboxes.models import Address, Alias, Import, ImportRow, Mailbox
 from tests.cast import CANARY, make_mailbox, the_cast
 from tests.client import Client, body
-from tests.marks import committed
+from tests.marks import committed, thorough
 from tests.promises import promise
+
+pytestmark = thorough
 
 ROOM = "/desk/mailboxes/import/"
 ADD = f"{ROOM}add/"

@@ -16,6 +16,8 @@ from tests.client import Client, body
 from tests.mailboxes.peer_dumps import OLD_HASH, OLD_PASSWORD, PostfixAdmin, modoboa
 from tests.marks import committed, thorough
 
+pytestmark = thorough
+
 HOME = "umzug.example"
 
 
@@ -202,7 +204,6 @@ class TestAnAliasAddress:
         assert str(Domain.objects.get(name=HOME).catch_all) == f"nina@{HOME}"
         assert line_of(report, "@fremd.example").startswith("weggelassen")
 
-    @thorough
     def test_behind_a_trap_of_aliases_ends_soon(self, move, peer):
         for number in range(1500):
             peer.alias(f"a{number}@{HOME}", f"a{(number + 1) % 1500}@{HOME}")
@@ -327,7 +328,6 @@ class TestTheCommand:
     def test_knows_prefixed_tables(self, move, peer):
         assert line_of(move(peer, prefix="pfa_"), f"nina@{HOME}")
 
-    @thorough
     def test_brings_thousands_in_seconds_by_a_number_of_queries_that_does_not_grow_with_them(
         self, cast, move, peer, django_assert_max_num_queries
     ):
