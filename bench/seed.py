@@ -110,8 +110,8 @@ FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a 
 """
 # Some mailboxes hold more than 80 percent of what they may.
 USAGE = """
-INSERT INTO mailboxes_usage (username, tenant_id, mailbox_id, bytes, messages, changed_at)
-SELECT a.address, m.tenant_id, m.id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100, now()
+INSERT INTO mailboxes_usage (username, tenant_id, mailbox_id, bytes, messages, changed_at, nearly_full)
+SELECT a.address, m.tenant_id, m.id, 1024::bigint * 1048576 * (m.id %% 100) / 100, 100, now(), m.id %% 100 > 80
 FROM seeded JOIN mailboxes_mailbox m USING (tenant_id) JOIN mailboxes_address a ON a.id = m.address_id
 ON CONFLICT DO NOTHING
 """

@@ -5,7 +5,6 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import CredentialState, Factor, Tenant, ending, rows_in
 
-from .list_filters import NEARLY_FULL
 from .models import Alias, Domain, Forward, Mailbox, Usage
 
 # Of those whose initial password still opens the portal.
@@ -48,7 +47,7 @@ def people_figures(viewer) -> dict[str, int]:
 
 def contract_figures(viewer) -> dict[str, int]:
     """What there is besides mailboxes, beside what the contract allows."""
-    mailboxes, held = Mailbox.objects.visible_to(viewer), Usage.objects.visible_to(viewer)
+    held = Usage.objects.visible_to(viewer)
     limits = ("max_mailboxes", "max_aliases", "max_domains", "max_storage_mb")
     return (
         Tenant.objects.visible_to(viewer)
@@ -58,7 +57,7 @@ def contract_figures(viewer) -> dict[str, int]:
             domains=number(Domain.objects.visible_to(viewer)),
             waiting_forwards=number(Forward.objects.visible_to(viewer).waiting_for_approval()),
             outside_forwards=number(Forward.objects.visible_to(viewer).leaving_the_house()),
-            nearly_full=number(mailboxes.fuller_than(NEARLY_FULL)),
+            nearly_full=number(held.filter(nearly_full=True)),
             used_bytes=number(held, Sum("bytes")),
         )
         .order_by()

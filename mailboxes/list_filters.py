@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import CredentialState, Factor, ending, rows_in, unchanged
 from accounts.pages import MOST_FOUND
 
-NEARLY_FULL = 80
+from .models.mailboxes import NEARLY_FULL
 
 
 class SearchedByWords:
@@ -99,7 +99,7 @@ class FullnessFilter(admin.SimpleListFilter):
         return [(str(NEARLY_FULL), _("more than 80 percent"))]
 
     def queryset(self, request, queryset):
-        return queryset.fuller_than(NEARLY_FULL) if self.value() == str(NEARLY_FULL) else queryset
+        return queryset.nearly_full() if self.value() == str(NEARLY_FULL) else queryset
 
 
 class LeavingFilter(admin.SimpleListFilter):

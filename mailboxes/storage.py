@@ -4,8 +4,7 @@ from django.utils import formats
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
-from .list_filters import NEARLY_FULL
-from .models.mailboxes import MEGABYTE
+from .models.mailboxes import MEGABYTE, NEARLY_FULL
 
 
 def used_of(used_bytes: int, allowed_mb: int) -> str:

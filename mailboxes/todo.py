@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.models import RecoveryRequest, Tenant, User
 
-from .list_filters import NEARLY_FULL
+from .models.mailboxes import NEARLY_FULL
 
 # From then on who has no second factor is reminded by people, not by a chart.
 SOON = timedelta(days=30)

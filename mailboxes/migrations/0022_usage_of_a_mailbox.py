@@ -1,40 +1,42 @@
-"""What Dovecot notes by names is led to mailboxes by their key, and goes with them."""
+"""What Dovecot notes by names is led to mailboxes by their key, goes with them, and says which are nearly full."""
 
 import django.db.models.deletion
 from django.db import migrations, models
 
 STAMP = """
+GRANT CREATE ON SCHEMA public TO mail_owner;
+SET LOCAL ROLE mail_owner;
 CREATE OR REPLACE FUNCTION mailboxes_usage_stamp() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    NEW.changed_at := now();
     {}
     RETURN NEW;
 END
 $$;
-"""
-BY_NAME = "NEW.tenant_id := (SELECT tenant_id FROM mailboxes_address WHERE address = NEW.username);"
-BY_KEY = """
-    SELECT m.tenant_id, m.id INTO NEW.tenant_id, NEW.mailbox_id
-    FROM mailboxes_address a JOIN mailboxes_mailbox m ON m.tenant_id = a.tenant_id AND m.address_id = a.id
-    WHERE a.address = NEW.username;
-"""
-AS_OWNER = f"""
-GRANT CREATE ON SCHEMA public TO mail_owner;
-SET LOCAL ROLE mail_owner;
-{STAMP}
 RESET ROLE;
 REVOKE CREATE ON SCHEMA public FROM mail_owner;
 """
-# The times of what was noted stay as they are.
+BY_NAME = """
+    NEW.changed_at := now();
+    NEW.tenant_id := (SELECT tenant_id FROM mailboxes_address WHERE address = NEW.username);
+"""
+BY_KEY = """
+    IF TG_OP = 'INSERT' OR (NEW.bytes, NEW.messages) IS DISTINCT FROM (OLD.bytes, OLD.messages) THEN
+        NEW.changed_at := now();
+    END IF;
+    SELECT m.tenant_id, m.id, NEW.bytes > m.storage_mb * 1048576::bigint * 80 / 100
+    INTO NEW.tenant_id, NEW.mailbox_id, NEW.nearly_full
+    FROM mailboxes_address a JOIN mailboxes_mailbox m ON m.tenant_id = a.tenant_id AND m.address_id = a.id
+    WHERE a.address = NEW.username;
+    NEW.nearly_full := coalesce(NEW.nearly_full, false);
+"""
+# What has been noted is led as what will be noted from now on.
 LED = """
+UPDATE mailboxes_usage SET username = username;
 SET CONSTRAINTS ALL IMMEDIATE;
-ALTER TABLE mailboxes_usage DISABLE TRIGGER mailboxes_usage_stamp;
-UPDATE mailboxes_usage SET tenant_id = m.tenant_id, mailbox_id = m.id
-FROM mailboxes_address a JOIN mailboxes_mailbox m ON m.tenant_id = a.tenant_id AND m.address_id = a.id
-WHERE a.address = mailboxes_usage.username;
-ALTER TABLE mailboxes_usage ENABLE TRIGGER mailboxes_usage_stamp;
+COMMENT ON COLUMN mailboxes_usage.changed_at IS 'Time of the last change of what is noted, by trigger.';
 COMMENT ON COLUMN mailboxes_usage.mailbox_id IS 'The mailbox of that name, by trigger.';
+COMMENT ON COLUMN mailboxes_usage.nearly_full IS 'Whether it holds more than 80 percent of what it may, by trigger.';
 """
 KEY = """
 ALTER TABLE mailboxes_usage ADD CONSTRAINT mailboxes_usage_mailbox_id_same_tenant
@@ -55,6 +57,22 @@ $$;
 CREATE TRIGGER mailboxes_usage_goes AFTER DELETE ON mailboxes_mailbox
     FOR EACH ROW EXECUTE FUNCTION mailboxes_usage_goes();
 """
+# A mailbox that may hold more or less is judged anew.
+JUDGED = """
+CREATE FUNCTION mailboxes_usage_judged() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE mailboxes_usage SET bytes = bytes WHERE tenant_id = NEW.tenant_id AND mailbox_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER mailboxes_usage_judged AFTER UPDATE OF storage_mb ON mailboxes_mailbox
+    FOR EACH ROW WHEN (OLD.storage_mb <> NEW.storage_mb) EXECUTE FUNCTION mailboxes_usage_judged();
+"""
+NOT_JUDGED = """
+DROP TRIGGER mailboxes_usage_judged ON mailboxes_mailbox;
+DROP FUNCTION mailboxes_usage_judged();
+"""
 
 
 class Migration(migrations.Migration):
@@ -73,7 +91,21 @@ class Migration(migrations.Migration):
                 verbose_name="mailbox",
             ),
         ),
+        migrations.AddField(
+            model_name="usage",
+            name="nearly_full",
+            field=models.BooleanField(db_default=False, default=False, verbose_name="nearly full"),
+        ),
+        migrations.RunSQL(STAMP.format(BY_KEY), STAMP.format(BY_NAME)),
         migrations.RunSQL(LED, migrations.RunSQL.noop),
-        migrations.RunSQL(AS_OWNER.format(BY_KEY), AS_OWNER.format(BY_NAME)),
         migrations.RunSQL(KEY, NO_KEY),
+        migrations.RunSQL(JUDGED, NOT_JUDGED),
+        migrations.AddIndex(
+            model_name="usage",
+            index=models.Index(
+                condition=models.Q(("nearly_full", True)),
+                fields=["tenant", "mailbox"],
+                name="mailboxes_usage_nearly_full",
+            ),
+        ),
     ]

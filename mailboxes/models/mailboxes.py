@@ -6,8 +6,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +23,8 @@ from .aliases import Alias, AliasTarget
 from .departures import Leaving
 
 MEGABYTE = 1024 * 1024
+# Percent of what a mailbox may hold; the triggers of its usage say the same.
+NEARLY_FULL = 80
 
 
 class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
@@ -82,9 +84,9 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         """Those with a planned departure, whether its first day has come or not."""
         return self.filter(leaves_on__isnull=False)
 
-    def fuller_than(self, percent: int):
-        allowed = Cast(OuterRef("storage_mb"), BigIntegerField()) * (MEGABYTE * percent) / 100
-        return self.filter(Exists(usage_of_row().filter(bytes__gt=allowed)))
+    def nearly_full(self):
+        """Those that hold more than NEARLY_FULL percent of what they may."""
+        return self.filter(Exists(usage_of_row().filter(nearly_full=True)))
 
     def open_mailbox(self, *, domain, local_part, name, storage_mb, language="de", is_function=False, by) -> "Mailbox":
         """A new mailbox with its address and its person, who has no credentials yet, or for a purpose without one.
@@ -266,11 +268,13 @@ class Usage(models.Model):
     """What a mailbox holds, written by Dovecot's quota plugin within a second of each change."""
 
     username = models.CharField(primary_key=True, max_length=254)
-    # Both are set by a trigger: Dovecot knows only names. What is noted of a mailbox goes with it, in the database.
+    # Set by a trigger: Dovecot knows only names. What is noted of a mailbox goes with it, in the database.
     tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, null=True, related_name="+")
     mailbox = SameTenantKey(Mailbox, models.DO_NOTHING, null=True, related_name="+", verbose_name=_("mailbox"))
     bytes = models.BigIntegerField(default=0, db_default=0)
     messages = models.BigIntegerField(default=0, db_default=0)
+    # By the same trigger, and by one of the mailbox when it may hold more or less.
+    nearly_full = models.BooleanField(_("nearly full"), default=False, db_default=False)
     changed_at = models.DateTimeField(null=True)
 
     objects = TenantScopedQuerySet.as_manager()
@@ -278,6 +282,11 @@ class Usage(models.Model):
     class Meta:
         verbose_name = _("storage used")
         verbose_name_plural = _("storage used")
+        indexes = [
+            models.Index(
+                fields=["tenant", "mailbox"], condition=Q(nearly_full=True), name="mailboxes_usage_nearly_full"
+            )
+        ]
 
     def __str__(self):
         return self.username

@@ -250,6 +250,14 @@ class TestNarrowed:
         Mailbox.objects.filter(pk=cast.mailbox.pk).update(storage_mb=2**31 - 1)
         assert found(desk, fuller=80) == []
 
+    def test_to_nearly_full_follows_what_a_mailbox_may_hold(self, cast, desk):
+        hold(cast.mailbox, 90 * MEGABYTE)
+        noted = cast.mailbox.usage.changed_at
+        for allowed, full in ((1000, []), (100, [MAX])):
+            Mailbox.objects.filter(pk=cast.mailbox.pk).update(storage_mb=allowed)
+            assert found(desk, fuller=80) == full
+        assert cast.mailbox.usage.changed_at == noted
+
     def test_to_the_locked_and_the_others(self, cast, desk):
         User.objects.filter(pk=make_mailbox(cast.domain, "nina").user.pk).update(locked_at=timezone.now())
         assert found(desk, locked="yes") == ["nina@musterdomain.de"]
