@@ -20,6 +20,7 @@ from accounts.emails import deliver, written
 from accounts.models import OutboxMessage, Tenant
 from mailboxes.models import Mailbox
 
+from .boxes import query_of
 from .models import SpamSettings, Verdict
 from .models.settings import Digest
 
@@ -91,7 +92,7 @@ def send(mailbox, since, until):
         return
     context = {"mailbox": box, "rows": rows[:MOST_ROWS], "more": max(0, number - MOST_ROWS), "number": number}
     subject, text = written(box.user, KIND, since=span[0], **context)
-    link = settings.BASE_URL + reverse("verdicts")
+    link = settings.BASE_URL + reverse("verdicts") + query_of(box)
     sending = partial(send_once, str(box.address.address), subject, text, link, payload(mailbox, *span))
     transaction.on_commit(sending, robust=True)
 

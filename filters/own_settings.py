@@ -32,8 +32,8 @@ def own_settings(person: User) -> list[Section]:
         Section(_("Forwards"), [forward_row(each) for each in Forward.objects.visible_to(person).with_state()]),
         Section(_("App passwords"), [app_password_row(each) for each in own_app_passwords(person)]),
         of_spam(mailbox),
-        of_lists(person),
-        of_absence(person),
+        of_lists(person, mailbox),
+        of_absence(person, mailbox),
     ]
 
 
@@ -98,16 +98,16 @@ def of_spam(mailbox) -> Section:
     return Section(_("Spam filter"), effective_words(SpamSettings.objects.effective(mailbox)))
 
 
-def of_lists(person) -> Section:
+def of_lists(person, mailbox) -> Section:
     """How many senders are on each list; who they are is nobody else's business."""
-    own = SenderRule.objects.visible_to(person)
+    own = SenderRule.objects.visible_to(person).on_list_of(mailbox)
     return Section(
         _("Own lists of senders"),
         [(str(kind.label), str(own.filter(kind=kind).count())) for kind in SenderRule.Kind],
     )
 
 
-def of_absence(person) -> Section:
-    notice = Absence.objects.visible_to(person).first() or Absence()
+def of_absence(person, mailbox) -> Section:
+    notice = Absence.objects.visible_to(person).of(mailbox)
     days = lasting(notice.starts_on, notice.ends_on) if notice.is_on else ""
     return Section(_("Absence"), [(_("Notice of absence"), joined(str(notice.state.label), days))])

@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.pages import BoundedPaginator
 from mailboxes.models import Mailbox
 
+from .boxes import query_of
 from .models import Verdict
 from .verdict_forms import VerdictSearchForm
 
@@ -30,7 +31,8 @@ def verdicts(request):
     context = {
         "form": form,
         "mailbox": form.mailbox,
-        "own": form.mailbox.user_id == request.user.pk,
+        "settled": form.mailbox.responsible == request.user,
+        "named": query_of(form.mailbox),
         "month": mine.month_of(form.mailbox),
         "page": page,
         "query": query.urlencode(),

@@ -202,7 +202,10 @@ class MembersForm(ViewerForm):
     responsible = PeopleField(
         label=_("Responsible person"),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "size": 40}),
-        help_text=_("The address of a person with a mailbox here, who answers for this one and reads it too."),
+        help_text=_(
+            "The address of a person with a mailbox here, who answers for this one, reads it too, and decides on its "
+            "lists of senders, spam filter and notice of absence."
+        ),
     )
     members = PeopleField(
         label=_("Members"),

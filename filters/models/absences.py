@@ -12,19 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import AuditEvent, Tenant, User
 from accounts.tenant_keys import SameTenantOne
 from mailboxes.models import Mailbox
-from mailboxes.models.addresses import TenantScopedQuerySet
 
 from ..emails import absence_ended, absence_set
 from ..notices import fixed_notice
+from .settled import SettledQuerySet
 
 
-class AbsenceQuerySet(TenantScopedQuerySet["Absence"]):
-    def visible_to(self, viewer):
-        """A mailbox user sees that of their own mailbox."""
-        if viewer.is_authenticated and viewer.role == User.Role.USER:
-            return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
-        return super().visible_to(viewer)
-
+class AbsenceQuerySet(SettledQuerySet["Absence"]):
     def of(self, mailbox) -> "Absence":
         """A mailbox's notice, or an empty one that is off."""
         row = self.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox).select_related("set_by").first()
@@ -65,7 +59,7 @@ class AbsenceQuerySet(TenantScopedQuerySet["Absence"]):
         """End a notice: the person any, a DVB only what a DVB has set, of which the person is told."""
         with transaction.atomic():
             absence = self._held(mailbox)
-            is_owner = by == mailbox.user
+            is_owner = by == mailbox.responsible
             if not absence.is_on or not (is_owner or absence.by_dvb):
                 return
             for name, value in absence.own.items():

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import AuditEvent, Tenant, User
 from accounts.tenant_keys import SameTenantKey
 from mailboxes.models import Domain, LimitReached, Mailbox
-from mailboxes.models.addresses import TenantScopedQuerySet
 from mailboxes.search import in_address
 
 from ..senders import display_sender
 from .settings import SpamPolicy
+from .settled import SettledQuerySet
 
 # Whose list it is; None is the installation.
 Owner = Mailbox | Domain | Tenant | None
@@ -77,13 +77,14 @@ def hold(owner: Owner):
         type(owner).objects.select_for_update(no_key=True).get(pk=owner.pk)
 
 
-class SenderRuleQuerySet(TenantScopedQuerySet["SenderRule"]):
+class SenderRuleQuerySet(SettledQuerySet["SenderRule"]):
     def visible_to(self, viewer):
-        """A mailbox user sees those of their own mailbox and nobody else does; staff see the installation's alone."""
-        if viewer.is_authenticated and viewer.role == User.Role.USER:
-            return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
-        rows = super().visible_to(viewer).filter(mailbox=None)
-        return rows.filter(tenant=None) if viewer.is_authenticated and viewer.role == User.Role.STAFF else rows
+        """A mailbox's are seen by whoever decides on its mail and nobody else; staff see the installation's alone."""
+        rows = super().visible_to(viewer)
+        if not viewer.is_authenticated or viewer.role == User.Role.USER:
+            return rows
+        rows = rows.filter(mailbox=None)
+        return rows.filter(tenant=None) if viewer.role == User.Role.STAFF else rows
 
     def in_force(self):
         """Those whose last day is not over."""

@@ -9,10 +9,12 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AuditEvent, Tenant, User
+from accounts.models import AuditEvent, Tenant
 from accounts.tenant_keys import SameTenantOne
 from mailboxes.models import Mailbox
 from mailboxes.models.addresses import TenantScopedQuerySet
+
+from .settled import SettledQuerySet
 
 
 class SpamAction(models.TextChoices):
@@ -182,13 +184,7 @@ class Effective:
         return cls(SpamAction(action), threshold, BlockEffect(block_effect), junk_days)
 
 
-class SpamSettingsQuerySet(TenantScopedQuerySet["SpamSettings"]):
-    def visible_to(self, viewer):
-        """A mailbox user sees those of their own mailbox."""
-        if viewer.is_authenticated and viewer.role == User.Role.USER:
-            return self.filter(tenant_id=viewer.tenant_id, mailbox__user=viewer)
-        return super().visible_to(viewer)
-
+class SpamSettingsQuerySet(SettledQuerySet["SpamSettings"]):
     def of(self, mailbox) -> "SpamSettings":
         """A mailbox's own, or all defaults where its owner has chosen nothing."""
         chosen = self.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox).first()

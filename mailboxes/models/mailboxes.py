@@ -36,8 +36,18 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
 
     def opened_by(self, person):
         """A person's own mailbox, then those for a purpose that they are a member of."""
-        mine = self.filter(Q(user=person) | Q(memberships__user=person), tenant_id=person.tenant_id)
-        return mine.select_related("address", "user").order_by("user__is_function", "address__address").distinct()
+        return self._own_and(person, memberships__user=person)
+
+    def settled_by(self, person):
+        """A person's own mailbox, then those for a purpose whose mail they decide on, being responsible."""
+        return self._own_and(person, memberships__user=person, memberships__responsible=True)
+
+    def _own_and(self, person, **shared):
+        rows = Mailbox.objects.filter(tenant_id=person.tenant_id).order_by()
+        # Each part has an index; for an OR of both every mailbox of the tenant would be looked at.
+        found = rows.filter(user=person).values("pk").union(rows.filter(**shared).values("pk"))
+        mine = self.filter(pk__in=found, tenant_id=person.tenant_id).select_related("address", "user")
+        return mine.order_by("user__is_function", "address__address")
 
     def with_person(self):
         """With whom and what a list shows; of the kinds with which the indexes by name and by address begin."""
@@ -195,6 +205,13 @@ class Mailbox(Leaving):
     def home(self) -> str:
         """The end of the path of its folder, as the mail servers' view gives it."""
         return f"t{self.tenant_id}/{self.public_id}"
+
+    @property
+    def responsible(self) -> User:
+        """Who decides what becomes of its mail: its person, or who is responsible for a mailbox for a purpose."""
+        rows = self.memberships.filter(responsible=True).select_related("user")
+        row = rows.first() if self.user.is_function else None
+        return row.user if row else self.user
 
     @property
     def usage(self) -> "Usage | None":

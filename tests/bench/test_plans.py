@@ -191,6 +191,7 @@ class TestAmongThousandsOfMailboxes:
         [
             ("post8@kunde7.example", "/", 6),
             ("post7@kunde7.example", "/app-passwoerter/", 5),
+            ("post7@kunde7.example", "/black-whitelist/", 7),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?o=1", 6),
             ("dvb@kunde7.example", "/desk/mailboxes/mailbox/?q=ost7%40", 6),

@@ -209,6 +209,13 @@ class Database:
             address,
         )
 
+    def function(self, address: str, responsible: str) -> None:
+        """Make a mailbox for a purpose, for which a person is responsible."""
+        self.mailbox(address)
+        self.run("UPDATE accounts_user SET is_function = true WHERE address = %s", address)
+        self.member(address, responsible)
+        self.run(f"UPDATE mailboxes_membership SET responsible = true WHERE mailbox_id = {OF_MAILBOX}", address)
+
     def revoke(self, token: str) -> None:
         self.run("UPDATE mailboxes_apppassword SET revoked_at = now() WHERE token_hash = %s", hash_of(token))
 

@@ -29,6 +29,7 @@ PASSWORD = "Rechtes-Passwort 1"
 STRANGER = "max.mustermann@example.org"
 DOMAIN, SECOND = "regeln.example", "zweit-regeln.example"
 ALICE, BOB, CAROL, DAVE, ERNA = (f"{name}@{DOMAIN}" for name in ("alice", "bob", "carol", "dave", "erna"))
+KASSE = f"kasse@{DOMAIN}"
 # What a message to several is judged by.
 SPAM = "[score10]"
 number = itertools.count()
@@ -36,9 +37,10 @@ number = itertools.count()
 
 @pytest.fixture(scope="module")
 def town(stack: Running) -> Running:
-    """Five mailboxes of a domain that a second one stands for; info@ is Erna's."""
+    """Five mailboxes of a domain that a second one stands for; info@ is Erna's, who is responsible for kasse@ too."""
     for address in (ALICE, BOB, CAROL, DAVE, ERNA):
         stack.database.mailbox(address, PASSWORD)
+    stack.database.function(KASSE, ERNA)
     stack.database.alias(f"info@{DOMAIN}", ERNA)
     stack.database.alias_domain(SECOND, DOMAIN)
     return stack
@@ -48,7 +50,7 @@ def town(stack: Running) -> Running:
 def post(town: Running) -> Running:
     yield town
     town.database.no_lists()
-    for address in (ALICE, BOB, CAROL, DAVE, ERNA):
+    for address in (ALICE, BOB, CAROL, DAVE, ERNA, KASSE):
         town.database.spam(address)
         town.database.notice(address, is_on=False)
         town.database.forward(address)
@@ -187,6 +189,26 @@ class TestLists:
         post.database.listed("block", *(f"langer.name{n}@domain-{n}.example" for n in range(10_000)), tenant=True)
         assert lands(post, ALICE, sender="langer.name9999@domain-9999.example") == "Junk"
         assert lands(post, ALICE, sender="langer.name9999@domain-999.example") == "INBOX"
+
+
+class TestAMailboxForAPurpose:
+    def test_has_settings_of_its_own_that_are_obeyed(self, post: Running) -> None:
+        post.database.listed("block", STRANGER, mailbox=KASSE)
+        post.database.spam(KASSE, action="mark", threshold=6)
+        post.database.notice(KASSE)
+        token = post.database.app_password(KASSE, "imap", holder=ERNA)
+        blocked, spam = sent(post, KASSE, ERNA), sent(post, KASSE, ERNA, subject=SPAM, sender=CAROL)
+        asked = sent(post, KASSE, sender=BOB)
+        assert [folder_of(post.ports, KASSE, token, word) for word in (blocked, spam, asked)] == [
+            "Junk",
+            "INBOX",
+            "INBOX",
+        ]
+        assert f"[SPAM] {SPAM} {spam}" in subjects_in(post.ports, KASSE, token)
+        # Whoever is responsible decides for it, not by it for themselves.
+        assert [place(post, ERNA, word) for word in (blocked, spam)] == ["INBOX", "Junk"]
+        assert place(post, BOB, asked) == "INBOX"
+        assert f"Auto: Gruß {asked}" in replies(post, BOB)
 
 
 class TestANotice:
