@@ -40,6 +40,9 @@ class PagedChangeList(ChangeList):
 
     full_result_count, show_full_result_count, can_show_all, show_admin_actions = None, False, False, True
 
+    def get_queryset(self, request, exclude_parameters=None):
+        return self.model_admin.in_order(super().get_queryset(request, exclude_parameters))
+
     def get_results(self, request):
         """The page's rows by their keys: the filters have chosen these already."""
         pages = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)

@@ -62,6 +62,9 @@ class MailboxDesk(Exported, SearchedByWords, DepartureRooms, PeopleAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).with_person().with_usage().annotate(**coverage(self.person_column))
 
+    def in_order(self, rows):
+        return rows.by_address() if rows.query.order_by[0].endswith("address__address") else rows
+
     def changelist_view(self, request, extra_context=None):
         more = {"import_url": reverse(f"{self.admin_site.name}:mailboxes_import_add")}
         return super().changelist_view(request, more | (extra_context or {}))

@@ -50,9 +50,12 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         return mine.order_by("user__is_function", "address__address")
 
     def with_person(self):
-        """With whom and what a list shows; of the kinds with which the indexes by name and by address begin."""
-        rows = self.filter(user__role=User.Role.USER, address__kind=Address.Kind.MAILBOX)
-        return rows.select_related("address", "user")
+        """With whom and what a list shows; of the role with which the index by name begins."""
+        return self.filter(user__role=User.Role.USER).select_related("address", "user")
+
+    def by_address(self):
+        """For what reads them by address: of the kind with which that index begins."""
+        return self.filter(address__kind=Address.Kind.MAILBOX)
 
     def with_words(self, text: str, most: int | None = None):
         """Those of the shown tenant that have all words in their address or their person's name."""
@@ -66,7 +69,7 @@ class MailboxQuerySet(TenantScopedQuerySet["Mailbox"]):
         surname = Q(user__sort_key__contains=Concat(Value(" "), SortKey(Value(text))))
         rows = self.with_person()
         # What begins so is asked for apart: of all others no more are looked through than a list shows.
-        first = rows.filter(at_top).order_by("address__address").values("pk")[:most]
+        first = rows.by_address().filter(at_top).order_by("address__address").values("pk")[:most]
         found = first.union(
             rows.filter(named).order_by("user__sort_key").values("pk")[:most],
             rows.with_words(text, MOST_FOUND).order_by().values("pk"),
