@@ -38,6 +38,8 @@ class TestARow:
         _, first, *_ = cells(body(desk.get(f"{MAILBOXES}?q=max&locked=no")).decode())
         kept = "_changelist_filters=q%3Dmax%26locked%3Dno"
         assert f'href="{MAILBOXES}{cast.mailbox.pk}/change/?{kept}"' in first
+        change = body(desk.get(f"{MAILBOXES}{cast.mailbox.pk}/change/?{kept}")).decode()
+        assert f'<a href="{MAILBOXES}?q=max&amp;locked=no">Postfächer</a>' in change
 
     def test_escapes_what_people_wrote(self, desk, cast):
         User.objects.filter(pk=cast.user.pk).update(name=HOSTILE)
