@@ -1,5 +1,7 @@
 """What Dovecot notes by names is led to mailboxes by their key, goes with them, and says which are nearly full."""
 
+from importlib import import_module
+
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -41,22 +43,11 @@ COMMENT ON COLUMN mailboxes_usage.nearly_full IS 'Whether it holds more than 80 
 KEY = """
 ALTER TABLE mailboxes_usage ADD CONSTRAINT mailboxes_usage_mailbox_id_same_tenant
     FOREIGN KEY (tenant_id, mailbox_id) REFERENCES mailboxes_mailbox (tenant_id, id) ON DELETE CASCADE
-    DEFERRABLE INITIALLY DEFERRED;
-DROP TRIGGER mailboxes_usage_goes ON mailboxes_mailbox;
-DROP FUNCTION mailboxes_usage_goes();
+    DEFERRABLE INITIALLY DEFERRED
 """
-NO_KEY = """
-ALTER TABLE mailboxes_usage DROP CONSTRAINT mailboxes_usage_mailbox_id_same_tenant;
-CREATE FUNCTION mailboxes_usage_goes() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-    DELETE FROM mailboxes_usage WHERE username = (SELECT address FROM mailboxes_address WHERE id = OLD.address_id);
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER mailboxes_usage_goes AFTER DELETE ON mailboxes_mailbox
-    FOR EACH ROW EXECUTE FUNCTION mailboxes_usage_goes();
-"""
+NO_KEY = "ALTER TABLE mailboxes_usage DROP CONSTRAINT mailboxes_usage_mailbox_id_same_tenant"
+# By name, they went by a trigger.
+BY_TRIGGER = import_module("mailboxes.migrations.0016_departures")
 # A mailbox that may hold more or less is judged anew.
 JUDGED = """
 CREATE FUNCTION mailboxes_usage_judged() RETURNS trigger
@@ -99,6 +90,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(STAMP.format(BY_KEY), STAMP.format(BY_NAME)),
         migrations.RunSQL(LED, migrations.RunSQL.noop),
         migrations.RunSQL(KEY, NO_KEY),
+        migrations.RunSQL(BY_TRIGGER.STAYS, BY_TRIGGER.GOES),
         migrations.RunSQL(JUDGED, NOT_JUDGED),
         migrations.AddIndex(
             model_name="usage",
