@@ -44,15 +44,20 @@ class PagedChangeList(ChangeList):
         return self.model_admin.in_order(super().get_queryset(request, exclude_parameters))
 
     def get_results(self, request):
-        """The page's rows by their keys: the filters have chosen these already."""
+        """How many there are, and whether there is such a page; a deed or an export has no use for its rows."""
         pages = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
-        every = self.root_queryset
-        pages.rows = every if every.query.select_related else self.apply_select_related(every)
         self.paginator, self.result_count, self.multi_page = pages, pages.count, pages.num_pages > 1
         try:
-            self.result_list = pages.page(self.page_num if self.multi_page else 1).object_list
+            self.shown_page = pages.validate_number(self.page_num if self.multi_page else 1)
         except InvalidPage as error:
             raise IncorrectLookupParameters from error
+
+    @cached_property
+    def result_list(self) -> list[Model]:
+        """The page's rows by their keys: the filters have chosen these already."""
+        every = self.root_queryset
+        self.paginator.rows = every if every.query.select_related else self.apply_select_related(every)
+        return self.paginator.page(self.shown_page).object_list
 
     @cached_property
     def headers(self) -> list[dict]:

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import AuditEvent, Installation, User
 from accounts.pages import BoundedPaginator
 from tests.cast import make_mailbox
-from tests.client import Client, body
+from tests.client import body, logged_in
 from tests.promises import promise
 
 MAILBOXES = "/desk/mailboxes/mailbox/"
@@ -16,9 +16,7 @@ HOSTILE = '"><script>x</script>&amp;'
 
 @pytest.fixture
 def desk(cast):
-    client = Client()
-    client.force_login(cast.dvb)
-    return client
+    return logged_in(cast.dvb)
 
 
 def cells(page: str) -> list[str]:
@@ -54,9 +52,8 @@ class TestARow:
 
     def test_is_called_by_its_name_where_the_room_names_no_column(self, cast):
         Installation.objects.create(provider_name="Musterhoster")
-        staff = Client()
-        staff.force_login(cast.staff)
-        [box] = cells(body(staff.get("/staff/accounts/installation/")).decode())
+        page = logged_in(cast.staff).get("/staff/accounts/installation/")
+        [box] = cells(body(page).decode())
         assert box.startswith('<th class="field-__str__" scope="row"><a href="/staff/accounts/installation/1/change/')
 
 
@@ -77,6 +74,16 @@ class TestTheHeadings:
 
 
 class TestPages:
+    def test_are_not_read_for_a_deed_or_an_export(self, desk, cast, monkeypatch):
+        def page(self, number):
+            raise AssertionError(number)
+
+        monkeypatch.setattr(BoundedPaginator, "page", page)
+        table = body(desk.post(f"{MAILBOXES}export/")).decode()
+        assert str(cast.mailbox) in table
+        desk.post(MAILBOXES, {"action": "lock_selected", "_selected_action": cast.mailbox.pk})
+        assert User.objects.get(pk=cast.user.pk).is_locked
+
     def test_leave_out_what_went_after_it_was_counted(self, cast):
         events = [AuditEvent.objects.record(AuditEvent.Deed.CHANGED, cast.mailbox) for _ in range(3)]
         pages = BoundedPaginator(AuditEvent.objects.filter(pk__in=[event.pk for event in events]), 2)
