@@ -27,3 +27,10 @@ class Client(test.Client):
             session[DEVICE_ID_SESSION_KEY] = factor.persistent_id
         session.save()
         return user
+
+
+def logged_in(person, **options) -> Client:
+    """Somebody's browser."""
+    client = Client(**options)
+    client.force_login(person)
+    return client

@@ -8,18 +8,12 @@ from django.utils.html import strip_tags
 
 from accounts.admin import ScopedAdmin
 from kscsite.sites import desk, staff
-from tests.client import Client
+from tests.client import logged_in
 from tests.marks import thorough
 
 MAILBOXES = "/desk/mailboxes/mailbox/"
 EMPTY = re.compile(r'<p class="nothing">(.*?)</p>', re.DOTALL)
 WAY = re.compile(r'<div class="breadcrumbs">(.*?)</div>', re.DOTALL)
-
-
-def logged_in(person):
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def said(page, pattern):

@@ -16,7 +16,7 @@ from filters.models.senders import Wish
 from filters.own_settings import own_settings
 from mailboxes.models import Mailbox, Membership
 from tests.cast import CANARY, make_function, make_mailbox
-from tests.client import Client, body
+from tests.client import body, logged_in
 from tests.filters.reports import OUTCOME, make_verdict
 from tests.marks import thorough
 from tests.promises import promise
@@ -56,13 +56,7 @@ def box(cast, erika):
 
 @pytest.fixture
 def portal(cast):
-    return portal_of(cast.user)
-
-
-def portal_of(person):
-    client = Client()
-    client.force_login(person)
-    return client
+    return logged_in(cast.user)
 
 
 def of(box):
@@ -116,7 +110,7 @@ class TestTheChoice:
 
     @pytest.mark.parametrize("path", [LISTS, MANY, SPAM, AWAY])
     def test_is_not_offered_where_there_is_nothing_to_choose(self, box, erika, path):
-        shown = portal_of(erika).get(path).content.decode()
+        shown = logged_in(erika).get(path).content.decode()
         assert "box=" not in shown and "Dies betrifft nur" not in shown
 
     def test_is_kept_by_all_that_a_page_leads_to(self, portal, box):
@@ -175,7 +169,7 @@ class TestWhoIsNotResponsible:
         assert portal.get(SPAM + of(box)).status_code == 200
         Membership.objects.set_members(box, responsible=erika, members=[cast.user], by=cast.dvb)
         assert statuses(portal, str(box.public_id)) == {404} and stored() == before
-        assert portal_of(erika).get(SPAM + of(box)).status_code == 200
+        assert logged_in(erika).get(SPAM + of(box)).status_code == 200
         assert "box=" not in portal.get(SPAM).content.decode()
 
     def test_sees_none_of_its_rows(self, cast, box, erika):
@@ -241,7 +235,7 @@ class TestLists:
         )
         assert (listed(box), listed(cast.mailbox)) == ([("allow", "kunde@shop.example")], [])
         assert 'value="allow"' not in answer.content.decode().partition('id="found"')[2]
-        read = portal_of(erika).get(page).content.decode()
+        read = logged_in(erika).get(page).content.decode()
         assert "kunde@shop.example" in read and LISTS + "neu/" not in read
         assert "entscheidet, wer für es verantwortlich ist" in read and f'href="{SPAM}{of(box)}"' not in read
 
@@ -307,7 +301,7 @@ class TestANotice:
     @pytest.mark.parametrize("who", ["person", "dvb"])
     def test_of_a_dvb_is_told_to_the_responsible_person_who_can_end_it(self, portal, cast, box, who):
         room, day = f"/desk/mailboxes/mailbox/{box.pk}/absence/", timezone.localdate().isoformat()
-        desk = portal_of(cast.dvb)
+        desk = logged_in(cast.dvb)
         desk.post(room, {"starts_on": day, "ends_on": day, "write_to": ""})
         [told] = OutboxMessage.objects.filter(kind="email")
         assert told.payload["to"] == cast.user.address and str(box) in told.payload["text"]
@@ -330,7 +324,7 @@ class TestElsewhere:
         assert 'value="block"' in portal.get(VERDICTS).content.decode()
 
     def test_the_list_of_shared_mailboxes_leads_to_its_settings(self, portal, box, erika):
-        own, members = (client.get("/app-passwoerter/").content.decode() for client in (portal, portal_of(erika)))
+        own, members = (client.get("/app-passwoerter/").content.decode() for client in (portal, logged_in(erika)))
         for path in (LISTS, SPAM, AWAY):
             assert f'href="{path}{of(box)}"' in own
             assert portal.get(path + of(box)).status_code == 200

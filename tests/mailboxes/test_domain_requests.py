@@ -15,7 +15,7 @@ from accounts.wall import everybody
 from mailboxes.models import Domain, DomainRequest, LimitReached
 from mailboxes.proof import look_again
 from tests.cast import CANARY, the_cast
-from tests.client import Client
+from tests.client import logged_in
 from tests.marks import committed, thorough
 from tests.promises import promise
 
@@ -25,12 +25,6 @@ ROOM = "/desk/mailboxes/domainrequest/"
 STAFF_ROOM = "/staff/mailboxes/domainrequest/"
 NAME = "neue-domain.example"
 Outcome, Finding = DomainRequest.Outcome, DomainRequest.Finding
-
-
-def logged_in(person):
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, OutboxMessage, Tenant
 from mailboxes.models import Domain, Forward, Mailbox
 from tests.cast import CANARY, make_function, make_mailbox
-from tests.client import Client, body
+from tests.client import body, logged_in
 from tests.mailboxes.test_forwards import OUTSIDE, agreed, in_force, opened, state, told
 from tests.marks import thorough
 from tests.promises import promise
@@ -20,9 +20,7 @@ MAX = "max.mustermann@musterdomain.de"
 
 
 def seen_by(person):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(person)
-    return client
+    return logged_in(person, headers={"accept-language": "en"})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, RecoveryRequest, StaleCredentials, User
 from mailboxes.credentials import Ticket, draw, store
 from tests.cast import CANARY, make_mailbox
-from tests.client import Client
+from tests.client import logged_in
 from tests.marks import thorough
 from tests.promises import promise
 
@@ -19,12 +19,6 @@ pytestmark = thorough
 LIST = "/desk/accounts/recoveryrequest/"
 STAFF_LIST = "/staff/accounts/recoveryrequest/"
 GIVE_OUT = "/desk/mailboxes/mailbox/credentials/"
-
-
-def logged_in(person):
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def request_of(person, **fields):
