@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent, Installation, User
 from accounts.pages import BoundedPaginator
@@ -71,6 +73,15 @@ class TestTheHeadings:
         for order, expected in (("1", ["anton", "max"]), ("-1", ["max", "anton"]), ("2", ["max", "anton"])):
             rows = desk.get(f"{MAILBOXES}?o={order}").context["cl"].result_list
             assert [str(row).partition("@")[0].partition(".")[0] for row in rows] == expected
+
+
+@pytest.mark.parametrize(("order", "asked"), [("", False), ("2", False), ("1", True), ("-1", True)])
+def test_a_list_by_address_names_the_kind_with_which_the_index_begins_and_no_other_joins_addresses(desk, order, asked):
+    with CaptureQueriesContext(connection) as queries:
+        desk.get(MAILBOXES, {"o": order} if order else {})
+    [keys] = [each["sql"] for each in queries if each["sql"].startswith('SELECT "mailboxes_mailbox"."id" AS "pk"')]
+    assert ('"mailboxes_address"."kind" = \'mailbox\'' in keys) is asked
+    assert ('JOIN "mailboxes_address"' in keys) is asked
 
 
 class TestPages:
