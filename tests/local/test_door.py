@@ -23,11 +23,9 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def ksc(checkout, *arguments):
+def ksc(checkout, *arguments, path="/usr/bin:/bin"):
     command = ["./ksc", *arguments]
-    done = subprocess.run(
-        command, cwd=checkout, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
-    )
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, env={"PATH": path})
     return done.returncode, done.stdout.splitlines()
 
 
@@ -72,6 +70,26 @@ def test_an_install_that_broke_off_leaves_no_stamp(checkout):
     (checkout / ".venv/bin/python").write_text('#!/bin/sh\ncase "$*" in *--version*) exit 0;; esac\nexit 1\n')
     assert ksc(checkout, "demo")[0] != 0
     assert not list((checkout / ".venv").glob("*.stamp"))
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_where_python_came_without_venv_its_package_is_asked_for_first(checkout, tmp_path, status):
+    """Debian's own: it has both modules in a package of its own, which root gets installed and others get named."""
+    (checkout / ".venv").rename(checkout / "made")
+    debians = tmp_path / "debian" / "python3"
+    debians.parent.mkdir()
+    debians.write_text(f"""#!/bin/sh
+case "$*" in
+    *ensurepip*) exit 1 ;;
+    "-m local.packages python") echo "asked for venv"; exit {status} ;;
+    "-m venv .venv") echo "made .venv"; mv made .venv ;;
+esac
+""")
+    debians.chmod(0o755)
+    found, lines = ksc(checkout, "demo", path=f"{debians.parent}:/usr/bin:/bin")
+    assert found == status
+    steps = [line for line in lines if line in ("asked for venv", "made .venv", "python -m local demo")]
+    assert steps == ["asked for venv", *(["made .venv", "python -m local demo"] if status == 0 else [])]
 
 
 @pytest.mark.parametrize(("arguments", "status"), [((), 0), (("help",), 0), (("--help",), 0), (("cook",), 2)])
