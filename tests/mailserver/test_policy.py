@@ -327,9 +327,11 @@ class TestAScriptOfOnesOwn:
         assert place(post, BOB, words[0]) == place(post, DAVE, words[0]) == "INBOX"
         post.database.spam(DAVE, action="mark", threshold=6)
         words.append(sent(post, DAVE, subject=SPAM))
+        # While the forward is in force: a message whose scripts change on its way may come minutes later.
+        assert place(post, DAVE, words[1]) == "INBOX"
         post.database.forward(DAVE)
         words.append(sent(post, DAVE))
-        assert [place(post, DAVE, word) for word in words] == ["INBOX"] * 3
+        assert place(post, DAVE, words[2]) == "INBOX"
         assert place(post, CAROL, sent(post, CAROL)) == "INBOX"
         assert [place(post, CAROL, word, timeout=0) for word in words] == [""] * 3
 
